@@ -1,0 +1,1 @@
+"""OpenSim's files, units and axes; nothing outside this folder and ``export`` knows them."""

@@ -1,0 +1,1 @@
+"""What a person looks at: replay video, report page, terminal table."""

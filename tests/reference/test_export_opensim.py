@@ -1,0 +1,126 @@
+"""Our files opened, and used, by OpenSim itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mjx_msk.export.opensim import write_opensim
+from mjx_msk.motion import Motion
+from mjx_msk.osim.forces import assign_to_feet, read_forces
+from mjx_msk.osim.markers import read_trc
+from mjx_msk.osim.tables import read_table
+
+osim = pytest.importorskip("opensim")
+osim.Logger.setLevelString("Off")
+
+TRIAL = "motions/opencap/expert1/walking1"
+
+
+@pytest.fixture(scope="module")
+def written(shared_data, tmp_path_factory) -> Path:
+    """Write a real walk, from the files as published, as our own output files."""
+    base = str(shared_data / TRIAL)
+    kinematics = read_table(base + "_ik.mot")
+    markers = read_trc(base + ".trc")
+    assert kinematics.in_degrees
+    rotational = [not c.startswith("pelvis_t") or c == "pelvis_tilt" for c in kinematics.columns]
+    q = kinematics.data * np.where(rotational, np.pi / 180, 1.0)
+    # knee_angle_beta of this file is an independent column, so nothing is coupled here.
+    where = {name: markers.positions[:, i] for i, name in enumerate(markers.names)}
+    feet = np.stack([(where[f"{s}_calc"] + where[f"{s}_toe"]) / 2 for s in ("r", "L")], axis=1)
+    force, cop, moment = assign_to_feet(read_forces(base + "_grf.mot"), kinematics.time, feet)
+    zero = np.zeros_like(q)
+    motion = Motion(
+        time=kinematics.time, coordinate_names=kinematics.columns, q=q, qd=zero, qdd=zero,
+        joint_names=kinematics.columns, qpos=q, qvel=zero, qacc=zero, generalized_force=q,
+        foot_force=force, foot_cop=cop, foot_moment=moment,
+        marker_names=markers.names, markers=markers.positions,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("walk")
+    write_opensim(motion, folder, rotational=rotational)
+    return folder
+
+
+def columns(table) -> dict[str, np.ndarray]:
+    names = table.getColumnLabels()
+    return {name: table.getDependentColumn(name).to_numpy() for name in names}
+
+
+def test_opensim_reads_the_angles_of_the_original(shared_data, written):
+    ours = osim.TimeSeriesTable(str(written / "kinematics.mot"))
+    theirs = osim.TimeSeriesTable(str(shared_data / (TRIAL + "_ik.mot")))
+    assert ours.getTableMetaDataString("inDegrees") == "yes"
+    np.testing.assert_allclose(ours.getIndependentColumn(), theirs.getIndependentColumn())
+    expected = columns(theirs)
+    for name, values in columns(ours).items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-7)
+    storage = osim.Storage(str(written / "kinematics.mot"))
+    assert storage.isInDegrees()
+    assert storage.getName() == "Coordinates"
+
+
+def test_opensim_reads_the_kinetics(written):
+    table = osim.TimeSeriesTable(str(written / "kinetics.sto"))
+    names = list(table.getColumnLabels())
+    assert {"pelvis_tilt_moment", "pelvis_ty_force", "hip_flexion_r_moment"} <= set(names)
+    assert table.getNumRows() == 143
+
+
+def test_opensim_reads_the_markers_of_the_original(shared_data, written):
+    ours = osim.TimeSeriesTableVec3(str(written / "markers.trc"))
+    theirs = osim.TimeSeriesTableVec3(str(shared_data / (TRIAL + ".trc")))
+    assert list(ours.getColumnLabels()) == list(theirs.getColumnLabels())
+    assert ours.getTableMetaDataString("Units") == "mm"
+    a, b = (table.flatten().getMatrix().to_numpy() for table in (ours, theirs))
+    np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_opensim_reads_a_missing_marker_as_missing(tmp_path):
+    positions = np.ones((3, 2, 3))
+    positions[1, 0] = np.nan
+    q = np.zeros((3, 1))
+    motion = Motion(
+        time=np.arange(3) / 10, coordinate_names=("a",), q=q, qd=q, qdd=q, joint_names=("a",),
+        qpos=q, qvel=q, qacc=q, marker_names=("m", "n"), markers=positions,
+    )  # fmt: skip
+    write_opensim(motion, tmp_path, rotational=[True])
+    table = osim.TimeSeriesTableVec3(str(tmp_path / "markers.trc"))
+    missing = np.isnan(table.flatten().getMatrix().to_numpy())
+    np.testing.assert_array_equal(missing, np.isnan(positions.reshape(3, 6)))
+
+
+def test_inverse_dynamics_with_our_files_gives_the_reference_moments(shared_data, written):
+    """OpenSim's tool on our kinematics.mot and grf.mot against the result from the originals."""
+    loads = osim.ExternalLoads()
+    for side in ("r", "l"):
+        force = osim.ExternalForce()
+        force.setName(f"foot_{side}")
+        force.set_applied_to_body(f"calcn_{side}")
+        force.set_force_expressed_in_body("ground")
+        force.set_point_expressed_in_body("ground")
+        force.set_force_identifier(f"ground_force_{side}_v")
+        force.set_point_identifier(f"ground_force_{side}_p")
+        force.set_torque_identifier(f"ground_force_{side}_m")
+        loads.cloneAndAppend(force)
+    loads.setDataFileName(str(written / "grf.mot"))
+    loads.printToXML(str(written / "loads.xml"))
+    excluded = osim.ArrayStr()
+    excluded.append("Muscles")
+    tool = osim.InverseDynamicsTool()
+    tool.setModelFileName(str((shared_data / TRIAL).parent / "model.osim"))
+    tool.setCoordinatesFileName(str(written / "kinematics.mot"))
+    tool.setExternalLoadsFileName(str(written / "loads.xml"))
+    tool.setLowpassCutoffFrequency(6.0)
+    tool.setExcludedForces(excluded)
+    tool.setResultsDir(str(written))
+    tool.setOutputGenForceFileName("id.sto")
+    assert tool.run()
+    ours = read_table(written / "id.sto")
+    reference = read_table(shared_data / (TRIAL + "_id_opensim.sto"))
+    for name in reference.columns:
+        expected = reference.column(name)
+        actual = np.interp(reference.time, ours.time, ours.column(name))
+        # Forces come at 100 Hz instead of 2000 Hz, and are cut below 20 N.
+        error = np.sqrt(np.mean((actual - expected) ** 2))
+        assert error < 0.01 * np.ptp(expected) + 0.05, name
