@@ -47,6 +47,12 @@ def columns(table) -> dict[str, np.ndarray]:
     return {name: table.getDependentColumn(name).to_numpy() for name in names}
 
 
+def points(table) -> np.ndarray:
+    """Return the (T, 3 m) numbers of a marker table."""
+    flat = table.flatten()  # must outlive the view of its matrix
+    return flat.getMatrix().to_numpy().copy()
+
+
 def test_opensim_reads_the_angles_of_the_original(shared_data, written):
     ours = osim.TimeSeriesTable(str(written / "kinematics.mot"))
     theirs = osim.TimeSeriesTable(str(shared_data / (TRIAL + "_ik.mot")))
@@ -72,8 +78,7 @@ def test_opensim_reads_the_markers_of_the_original(shared_data, written):
     theirs = osim.TimeSeriesTableVec3(str(shared_data / (TRIAL + ".trc")))
     assert list(ours.getColumnLabels()) == list(theirs.getColumnLabels())
     assert ours.getTableMetaDataString("Units") == "mm"
-    a, b = (table.flatten().getMatrix().to_numpy() for table in (ours, theirs))
-    np.testing.assert_allclose(a, b, atol=2e-5)
+    np.testing.assert_allclose(points(ours), points(theirs), atol=2e-5)
 
 
 def test_opensim_reads_a_missing_marker_as_missing(tmp_path):
@@ -86,7 +91,7 @@ def test_opensim_reads_a_missing_marker_as_missing(tmp_path):
     )  # fmt: skip
     write_opensim(motion, tmp_path, rotational=[True])
     table = osim.TimeSeriesTableVec3(str(tmp_path / "markers.trc"))
-    missing = np.isnan(table.flatten().getMatrix().to_numpy())
+    missing = np.isnan(points(table))
     np.testing.assert_array_equal(missing, np.isnan(positions.reshape(3, 6)))
 
 
