@@ -1,0 +1,61 @@
+"""OpenSim model in, MuJoCo model out."""
+
+import os
+
+import mujoco
+
+from mjx_msk.compile.contact import add_contact_spheres
+from mjx_msk.compile.look import add_look, add_scene
+from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
+from mjx_msk.compile.muscles import add_muscles
+from mjx_msk.compile.reader import read_osim
+from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
+from mjx_msk.compile.source import Source
+from mjx_msk.compile.writer import set_rest_pose, write_xml
+from mjx_msk.errors import MskError
+
+
+def compile_osim(path: str | os.PathLike[str]) -> mujoco.MjSpec:
+    """Return the MuJoCo model of an OpenSim model file, as docs/model.md describes it.
+
+    The result compiles, keeps OpenSim's names and units, has Z up, ``qpos == q`` and a keyframe
+    ``default`` at the coordinates' default values. Raises ``MskError`` for bad input and for
+    components that the compiler does not know.
+    """
+    spec = build(read_osim(path))
+    try:
+        spec.compile()
+    except ValueError as error:
+        raise MskError(
+            f"MuJoCo refuses the compiled model: {error}",
+            where=str(path),
+            remedy="Correct the component it names in the OpenSim model.",
+        ) from error
+    return spec
+
+
+def compile_file(osim: str | os.PathLike[str], xml_path: str | os.PathLike[str]) -> None:
+    """Compile an OpenSim model and write it as MJCF; raises ``MskError`` as ``compile_osim``."""
+    write_xml(compile_osim(osim), xml_path)
+
+
+def build(source: Source) -> mujoco.MjSpec:
+    """Return the MuJoCo model of a model that was read."""
+    spec = mujoco.MjSpec()
+    spec.modelname = source.name
+    spec.compiler.degree = False
+    spec.compiler.autolimits = False
+    spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
+    spec.option.gravity = WORLD_FROM_GROUND @ source.gravity
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
+    add_scene(spec)
+    add_skeleton(spec, source)
+    add_look(spec)
+    add_contact_spheres(spec, source)
+    add_markers(spec, source)
+    add_landmarks(spec, read_landmarks())
+    add_muscles(spec, source)
+    defaults = {name: c.default for name, c in source.coordinates.items()}
+    set_rest_pose(spec, defaults)
+    return spec

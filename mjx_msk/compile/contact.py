@@ -1,0 +1,55 @@
+"""Contact spheres under the feet.
+
+Where the model brings none, six spheres a foot follow the foot model of Falisse et al. (2019,
+2022) with OpenCap's numbers (Uhlrich et al. 2023), scaled here to the length of the model's foot.
+"""
+
+import mujoco
+import numpy as np
+
+from mjx_msk.compile.skeleton import in_world, mujoco_body
+from mjx_msk.compile.source import Source, Sphere
+
+GROUP = 3
+RADIUS = 0.032  #: m
+HINDFOOT = 0.16341  #: m, from the calcaneus' origin to the toes' on the published foot
+
+# Right foot, in calcn_r (the last two in toes_r), as published for a foot of that size; m.
+_SPHERES = {
+    "heel": ("calcn", (0.00190115788407966, -0.01, -0.00382630379623308)),
+    "midfoot": ("calcn", (0.0662346661991635, -0.01, 0.0263641606741698)),
+    "ball_medial": ("calcn", (0.148386399942063, -0.01, -0.028713422052654)),
+    "ball_lateral": ("calcn", (0.133001170607051, -0.01, 0.0516362473449566)),
+    "toe_medial": ("toes", (0.06, -0.01, -0.0187603084619177)),
+    "toe_lateral": ("toes", (0.045, -0.01, 0.0618569567549652)),
+}
+
+
+def add_contact_spheres(spec: mujoco.MjSpec, source: Source) -> None:
+    """Add geoms ``contact/r/heel``, ... that touch the floor and nothing else."""
+    spheres = source.spheres or [s for side in "rl" for s in _default_spheres(source, side)]
+    for sphere in spheres:
+        mujoco_body(spec, sphere.body).add_geom(
+            name=f"contact/{sphere.name}",
+            type=mujoco.mjtGeom.mjGEOM_SPHERE,
+            pos=in_world(sphere.body, sphere.position),
+            size=[sphere.radius, 0, 0],
+            mass=0,
+            contype=0,
+            conaffinity=1,
+            group=GROUP,
+            rgba=[0.25, 0.75, 0.6, 0.4],
+        )
+
+
+def _default_spheres(source: Source, side: str) -> list[Sphere]:
+    """Return the six spheres of a foot, or none if the model has no such foot."""
+    joint = next((j for j in source.joints if j.child == f"toes_{side}"), None)
+    if joint is None or joint.parent != f"calcn_{side}":
+        return []
+    scale = abs(joint.parent_frame.position[0]) / HINDFOOT
+    mirror = np.array([scale, 1.0, scale if side == "r" else -scale])
+    return [
+        Sphere(f"{side}/{name}", f"{bone}_{side}", mirror * position, RADIUS)
+        for name, (bone, position) in _SPHERES.items()
+    ]

@@ -1,0 +1,210 @@
+"""How far a compiled model is from its OpenSim source, measured at random poses."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.polynomial import Polynomial
+
+from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Errors of a compiled model: the largest over poses per body, relative RMS per coordinate."""
+
+    position: dict[str, float]  #: m, origin of each body
+    angle: dict[str, float]  #: rad, orientation of each body
+    mass: float  #: kg, largest over bodies
+    com: float  #: m, largest over bodies
+    inertia: float  #: kg m^2, largest over bodies and elements
+    moment: dict[str, float]  #: RMS error over RMS of OpenSim's generalized force
+    length: dict[str, float] = field(default_factory=dict)  #: m, RMS of each muscle's length
+
+
+def compare(
+    osim: str | os.PathLike[str], model: mujoco.MjModel, *, poses: int = 200, seed: int = 0
+) -> Fidelity:
+    """Return the errors of ``model`` against OpenSim at random poses, speeds and accelerations.
+
+    Coordinates are uniform in their ranges, speeds and accelerations normal with standard
+    deviations of 2 and 10 (rad or m, s).
+    """
+    reference = Reference(osim)
+    rng = np.random.default_rng(seed)
+    bodies = reference.bodies
+    position, angle = np.zeros((2, poses, len(bodies)))
+    length = np.zeros((poses, len(reference.muscles)))
+    moment = np.zeros((2, poses, len(reference.names)))
+    for index in range(poses):
+        q = rng.uniform(*reference.ranges.T)
+        qd, qdd = rng.normal(0, 2, len(q)), rng.normal(0, 10, len(q))
+        moment[0, index] = reference.inverse_dynamics(q, qd, qdd)
+        data, moment[1, index] = inverse_dynamics(model, reference.names, q, qd, qdd)
+        for column, (name, place, rotation) in enumerate(reference.places()):
+            body = data.body(name)
+            position[index, column] = np.linalg.norm(body.xpos - place)
+            angle[index, column] = _angle(body.xmat.reshape(3, 3), rotation)
+        for column, name in enumerate(reference.muscles):
+            if model.ntendon:
+                expected = reference.length(name)
+                length[index, column] = data.tendon(name).length[0] - expected
+    mass, com, inertia = _inertial_errors(reference, model)
+    rms = np.sqrt(np.mean(np.stack([moment[1] - moment[0], moment[0]]) ** 2, axis=1))
+    return Fidelity(
+        position=dict(zip(bodies, position.max(axis=0).tolist(), strict=True)),
+        angle=dict(zip(bodies, angle.max(axis=0).tolist(), strict=True)),
+        mass=mass,
+        com=com,
+        inertia=inertia,
+        moment=dict(zip(reference.names, (rms[0] / rms[1]).tolist(), strict=True)),
+        length=dict(zip(reference.muscles, np.sqrt((length**2).mean(axis=0)), strict=True)),
+    )
+
+
+def inverse_dynamics(
+    model: mujoco.MjModel, names: list[str], q: np.ndarray, qd: np.ndarray, qdd: np.ndarray
+) -> tuple[mujoco.MjData, np.ndarray]:
+    """Return the state and the generalized forces of independent coordinates in MuJoCo's C engine.
+
+    With qpos = g(q) and G = dg/dq: tau = G^T (M (G qdd + dG/dt qd) + bias).
+    """
+    data = mujoco.MjData(model)
+    jacobian = np.zeros((model.nv, len(names)))
+    for column, name in enumerate(names):
+        dof = model.joint(name).dofadr[0]
+        data.qpos[dof], data.qvel[dof], data.qacc[dof] = q[column], qd[column], qdd[column]
+        jacobian[dof, column] = 1.0
+    for index in range(model.neq):
+        dependent, source = model.eq_obj1id[index], model.eq_obj2id[index]
+        polynomial = Polynomial(model.eq_data[index, :5])
+        x, slope = data.qpos[source], polynomial.deriv()(data.qpos[source])
+        data.qpos[dependent] = polynomial(x)
+        data.qvel[dependent] = slope * data.qvel[source]
+        data.qacc[dependent] = (
+            slope * data.qacc[source] + polynomial.deriv(2)(x) * data.qvel[source] ** 2
+        )
+        jacobian[dependent] = slope * jacobian[source]
+    acceleration, inertial = data.qacc.copy(), np.zeros(model.nv)
+    mujoco.mj_forward(model, data)
+    mujoco.mj_mulM(model, data, inertial, acceleration)
+    return data, jacobian.T @ (inertial + data.qfrc_bias)
+
+
+class Reference:
+    """An OpenSim model without muscle forces or locks, posed in independent coordinates."""
+
+    def __init__(self, osim: str | os.PathLike[str]) -> None:
+        import opensim
+
+        opensim.Logger.setLevelString("Off")
+        self._opensim = opensim
+        self.model = opensim.Model(str(osim))
+        for force in self.model.getForceSet():
+            force.set_appliesForce(False)
+        for coordinate in self.model.getCoordinateSet():
+            coordinate.setDefaultLocked(False)
+            coordinate.setDefaultClamped(False)
+        self.state = self.model.initSystem()
+        self._solver = opensim.InverseDynamicsSolver(self.model)
+        couplers = [
+            opensim.CoordinateCouplerConstraint.safeDownCast(c)
+            for c in self.model.getConstraintSet()
+        ]
+        self._couplers = {c.getDependentCoordinateName(): c for c in couplers}
+        coordinates = list(self.model.getCoordinateSet())
+        free = [c for c in coordinates if c.getName() not in self._couplers]
+        self.names = [c.getName() for c in free]
+        self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in free])
+        self.bodies = [body.getName() for body in self.model.getBodySet()]
+        self.muscles = [muscle.getName() for muscle in self.model.getMuscles()]
+        self._slots = {c.getName(): self._slot(c) for c in coordinates}
+
+    def _slot(self, coordinate: Any) -> int:
+        """Return the place of a coordinate in OpenSim's vector of speeds."""
+        self.state.setU(self._opensim.Vector(self.state.getNU(), 0.0))
+        coordinate.setSpeedValue(self.state, 1.0)
+        return int(np.argmax(self.state.getU().to_numpy()))
+
+    def pose(self, q: np.ndarray, qd: np.ndarray) -> None:
+        """Set the independent coordinates and their speeds; coupled ones follow."""
+        for name, value, speed in zip(self.names, q, qd, strict=True):
+            coordinate = self.model.getCoordinateSet().get(name)
+            coordinate.setValue(self.state, float(value), False)
+            coordinate.setSpeedValue(self.state, float(speed))
+        for name in self._couplers:
+            source, value, slope = self._coupled(name, q)
+            coordinate = self.model.getCoordinateSet().get(name)
+            coordinate.setValue(self.state, value, False)
+            coordinate.setSpeedValue(self.state, slope * qd[source])
+        self.model.realizeVelocity(self.state)
+
+    def _coupled(self, name: str, q: np.ndarray) -> tuple[int, float, float]:
+        """Return the source's index, the value and the slope of a linearly coupled coordinate."""
+        coupler = self._couplers[name]
+        source = self.names.index(coupler.getIndependentCoordinateNames().get(0))
+        at = [
+            coupler.getFunction().calcValue(self._opensim.Vector(1, float(x)))
+            for x in (q[source], q[source] + 1.0)
+        ]
+        return source, at[0], at[1] - at[0]
+
+    def inverse_dynamics(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
+        """Return the generalized forces; those of coupled coordinates act through their source."""
+        self.pose(q, qd)
+        acceleration = self._opensim.Vector(self.state.getNU(), 0.0)
+        for name, value in zip(self.names, qdd, strict=True):
+            acceleration.set(self._slots[name], float(value))
+        for name in self._couplers:
+            source, _, slope = self._coupled(name, q)
+            acceleration.set(self._slots[name], slope * qdd[source])
+        force = self._solver.solve(self.state, acceleration).to_numpy()
+        tau = np.array([force[self._slots[name]] for name in self.names])
+        for name in self._couplers:
+            source, _, slope = self._coupled(name, q)
+            tau[source] += slope * force[self._slots[name]]
+        return tau
+
+    def places(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Return each body's name, origin (3,) and rotation (3, 3) in the world with Z up."""
+        result = []
+        for body in self.model.getBodySet():
+            transform = body.getTransformInGround(self.state)
+            matrix = transform.R().asMat33()
+            rotation = np.array([[matrix.get(i, j) for j in range(3)] for i in range(3)])
+            position = WORLD_FROM_GROUND @ transform.p().to_numpy()
+            result.append((body.getName(), position, WORLD_FROM_GROUND @ rotation))
+        return result
+
+    def length(self, muscle: str) -> float:
+        """Return a muscle-tendon length in m."""
+        return self.model.getMuscles().get(muscle).getLength(self.state)
+
+
+def _inertial_errors(reference: Reference, model: mujoco.MjModel) -> tuple[float, float, float]:
+    """Return the largest errors of mass, center of mass and inertia over bodies."""
+    errors = np.zeros(3)
+    for body in reference.model.getBodySet():
+        ours = model.body(body.getName())
+        rotation = np.zeros(9)
+        mujoco.mju_quat2Mat(rotation, ours.iquat)
+        rotation = rotation.reshape(3, 3)
+        inertia = rotation @ np.diag(ours.inertia) @ rotation.T
+        six = [body.get_inertia().get(i) for i in range(6)]
+        expected = np.array(
+            [[six[0], six[3], six[4]], [six[3], six[1], six[5]], [six[4], six[5], six[2]]]
+        )
+        found = (
+            abs(ours.mass[0] - body.getMass()),
+            np.abs(ours.ipos - body.get_mass_center().to_numpy()).max(),
+            np.abs(inertia - expected).max(),
+        )
+        errors = np.maximum(errors, found)
+    return float(errors[0]), float(errors[1]), float(errors[2])
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the angle between two rotations, accurate near zero."""
+    return float(2 * np.arcsin(min(1.0, np.linalg.norm(a - b) / np.sqrt(8))))

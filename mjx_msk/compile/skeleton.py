@@ -1,0 +1,231 @@
+"""Bodies, joints and couplings: a `Source` as a MuJoCo tree in which ``qpos == q``."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mjx_msk.compile.functions import compose, identity, quartic
+from mjx_msk.compile.source import GROUND, Axis, Body, Coordinate, Joint, ScalarFunction, Source
+from mjx_msk.errors import MskError
+
+#: Turns OpenSim's ground (Y up) into the world (Z up): x -> x, y -> z, z -> -y.
+WORLD_FROM_GROUND = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+def add_skeleton(spec: mujoco.MjSpec, source: Source) -> None:
+    """Add every body and joint of ``source`` to an empty ``spec``, then its couplings.
+
+    Raises ``MskError`` for loops, bodies without a joint, and motions that no joint can follow.
+    """
+    added = {GROUND}
+    waiting = list(source.joints)
+    while waiting:
+        ready = [joint for joint in waiting if joint.parent in added]
+        if not ready or len({joint.child for joint in ready} | added) < len(ready) + len(added):
+            raise MskError(
+                f"joint '{waiting[0].name}' closes a loop or hangs from nothing.",
+                remedy="Cut the loop in the model.",
+            )
+        for joint in ready:
+            _add_body(spec, source, joint)
+            added.add(joint.child)
+            waiting.remove(joint)
+    for body in source.bodies:
+        if body.name not in added:
+            raise MskError(
+                f"body '{body.name}' hangs from no joint.", remedy="Give it a joint in the model."
+            )
+    for name in source.couplings:
+        independent, function = _independent(source, name)
+        polynomial = quartic(function, _interval(source.coordinates[independent]))
+        numbers = " ".join(repr(float(c)) for c in polynomial)
+        spec.add_text(name=f"coordinate/{name}", data=f"{independent} {numbers}")
+    for coordinate in source.coordinates.values():
+        if coordinate.locked and coordinate.name not in source.couplings:
+            spec.add_text(name=f"locked/{coordinate.name}", data=repr(coordinate.default))
+
+
+def in_world(body: str, position: np.ndarray) -> np.ndarray:
+    """Return a position of an OpenSim body's frame in the MuJoCo body's frame."""
+    return WORLD_FROM_GROUND @ position if body == GROUND else position
+
+
+def mujoco_body(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:
+    """Return the MuJoCo body of an OpenSim body or of the ground."""
+    return spec.worldbody if name == GROUND else spec.body(name)
+
+
+def quaternion(rotation: np.ndarray) -> np.ndarray:
+    """Return the unit quaternion (w, x, y, z), w >= 0, of a rotation matrix."""
+    return Rotation.from_matrix(rotation).as_quat(canonical=True, scalar_first=True)
+
+
+@dataclass(frozen=True)
+class _Motion:
+    """An axis that moves by a polynomial (5,), lowest first, of an independent coordinate."""
+
+    axis: Axis
+    polynomial: np.ndarray
+    coordinate: str | None
+
+    @property
+    def rest(self) -> float:
+        """The motion at coordinate zero, which becomes part of the body's place."""
+        return float(self.polynomial[0])
+
+    @property
+    def turn(self) -> np.ndarray:
+        """The rotation (3, 3) at coordinate zero."""
+        return Rotation.from_rotvec(self.axis.direction * self.rest * self.axis.hinge).as_matrix()
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether the axis can carry the coordinate itself."""
+        return abs(self.polynomial[1]) == 1 and not self.polynomial[2:].any()
+
+
+def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
+    """Add the child of a joint, placed where its coordinates are zero, and its MuJoCo joints.
+
+    OpenSim: parent_from_child = parent_frame * motions * child_frame^-1. What the axes do at
+    coordinate zero is part of the body's place; each MuJoCo axis is OpenSim's seen from the child
+    in that place, so it is turned back by the rest rotations that come after it.
+    """
+    motions = [_motion(source, axis) for axis in joint.axes]
+    shift = sum((m.axis.direction * m.rest for m in motions if not m.axis.hinge), np.zeros(3))
+    after = [np.eye(3)]  # the rest rotation of the axes after the last, the last but one, ...
+    for motion in reversed(motions):
+        after.append(motion.turn @ after[-1])
+    rotation = joint.parent_frame.rotation @ after[-1] @ joint.child_frame.rotation.T
+    position = joint.parent_frame.position + joint.parent_frame.rotation @ shift
+    position = position - rotation @ joint.child_frame.position
+    if joint.parent == GROUND:
+        rotation, position = WORLD_FROM_GROUND @ rotation, WORLD_FROM_GROUND @ position
+
+    parent = mujoco_body(spec, joint.parent)
+    body = parent.add_body(name=joint.child, pos=position, quat=quaternion(rotation))
+    _add_inertia(body, next(b for b in source.bodies if b.name == joint.child))
+    if not any(motion.coordinate for motion in motions):
+        body.userdata = joint.child_frame.position  # where it is welded, for scaling
+    carried = _carriers(source, joint, motions)
+    for motion, turned in zip(motions, reversed(after[:-1]), strict=True):
+        direction = joint.child_frame.rotation @ turned.T @ motion.axis.direction
+        if motion in carried:
+            _add_independent(body, source, joint, motion, direction)
+        elif motion.coordinate is not None:
+            _add_dependent(spec, body, joint, motion, direction)
+
+
+def _motion(source: Source, axis: Axis) -> _Motion:
+    if axis.coordinate is None:
+        return _Motion(axis, quartic(axis.function, (0.0, 0.0)), None)
+    independent, chain = _independent(source, axis.coordinate)
+    interval = _interval(source.coordinates[independent])
+    return _Motion(axis, quartic(compose(axis.function, chain), interval), independent)
+
+
+def _carriers(source: Source, joint: Joint, motions: list[_Motion]) -> list[_Motion]:
+    """Return the motions that become the joints of the coordinates this joint owns."""
+    carriers = []
+    for name in dict.fromkeys(axis.coordinate for axis in joint.axes):
+        if name is None or name in source.couplings:
+            continue
+        candidates = [m for m in motions if m.coordinate == name and m.one_to_one]
+        if not candidates:
+            raise MskError(
+                f"coordinate '{name}' of joint '{joint.name}' moves no axis one to one, "
+                "which is not supported.",
+                remedy="Give it a LinearFunction of slope 1 or -1 on one axis.",
+            )
+        carriers.append(candidates[0])
+    return carriers
+
+
+def _add_inertia(body: mujoco.MjsBody, source: Body) -> None:
+    body.explicitinertial = True
+    body.mass = source.mass
+    body.ipos = source.com
+    body.fullinertia = source.inertia
+
+
+def _add_independent(
+    body: mujoco.MjsBody, source: Source, joint: Joint, motion: _Motion, direction: np.ndarray
+) -> None:
+    """Add the joint of a coordinate; a slope of -1 turns the axis round, so that qpos == q."""
+    assert motion.coordinate is not None
+    coordinate = source.coordinates[motion.coordinate]
+    body.add_joint(
+        name=coordinate.name,
+        type=_joint_type(motion.axis),
+        axis=direction * motion.polynomial[1],
+        pos=joint.child_frame.position,
+        range=coordinate.range,
+        # The room and the heading of a recording do not bound where a person may go.
+        limited=coordinate.clamped and joint.parent != GROUND,
+    )
+
+
+def _add_dependent(
+    spec: mujoco.MjSpec,
+    body: mujoco.MjsBody,
+    joint: Joint,
+    motion: _Motion,
+    direction: np.ndarray,
+) -> None:
+    """Add a joint that follows a coordinate by a polynomial.
+
+    Its user data hold the axis in the joint's parent frame, for scaling.
+    """
+    assert motion.coordinate is not None
+    name = f"{joint.name}/{motion.axis.name}"
+    body.add_joint(
+        name=name,
+        type=_joint_type(motion.axis),
+        axis=direction,
+        pos=joint.child_frame.position,
+        limited=False,
+        userdata=motion.axis.direction,
+    )
+    tie(spec, name, motion.coordinate, motion.polynomial - [motion.rest, 0, 0, 0, 0])
+
+
+def tie(spec: mujoco.MjSpec, dependent: str, independent: str, polynomial: np.ndarray) -> None:
+    """Add the equality ``dependent = polynomial(independent)`` between two joints."""
+    data = np.zeros(mujoco.mjNEQDATA)
+    data[:5] = polynomial
+    spec.add_equality(
+        name=dependent,
+        type=mujoco.mjtEq.mjEQ_JOINT,
+        objtype=mujoco.mjtObj.mjOBJ_JOINT,
+        name1=dependent,
+        name2=independent,
+        data=data,
+    )
+
+
+def _independent(source: Source, name: str) -> tuple[str, ScalarFunction]:
+    """Return the independent coordinate behind a coordinate, and the function that leads to it."""
+    function = identity()
+    visited = {name}
+    while name in source.couplings:
+        coupling = source.couplings[name]
+        function = compose(function, coupling.function)
+        name = coupling.independent
+        if name in visited:
+            raise MskError(
+                f"coordinate '{name}' is coupled to itself.", remedy="Remove the coupler."
+            )
+        visited.add(name)
+    return name, function
+
+
+def _interval(coordinate: Coordinate) -> tuple[float, float]:
+    """Return the range of a coordinate over which functions of it are fitted."""
+    low, high = coordinate.range
+    return (max(low, -np.pi), min(high, np.pi))
+
+
+def _joint_type(axis: Axis) -> mujoco.mjtJoint:
+    return mujoco.mjtJoint.mjJNT_HINGE if axis.hinge else mujoco.mjtJoint.mjJNT_SLIDE

@@ -1,0 +1,67 @@
+"""MJCF out: the default pose, and numbers that keep their digits."""
+
+import os
+import xml.etree.ElementTree as ElementTree
+
+import mujoco
+import numpy as np
+
+from mjx_msk.files import replacing
+
+KEY = "default"
+
+
+def set_rest_pose(spec: mujoco.MjSpec, values: dict[str, float]) -> None:
+    """Write the keyframe ``default``: coordinates at ``values`` (0 if absent), the rest follow."""
+    for key in [key for key in spec.keys if key.name == KEY]:
+        spec.delete(key)
+    model = spec.compile()
+    qpos = model.qpos0.copy()
+    for name, value in values.items():
+        joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, name)
+        if joint >= 0:
+            qpos[model.jnt_qposadr[joint]] = value
+    spec.add_key(name=KEY, qpos=follow(model, qpos))
+
+
+def follow(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
+    """Return ``qpos`` (nq,) with every dependent joint where its polynomial puts it.
+
+    A joint may follow another dependent one as long as it comes after it in the equalities.
+    """
+    qpos = np.array(qpos, dtype=float)
+    for index in range(model.neq):
+        if model.eq_type[index] == mujoco.mjtEq.mjEQ_JOINT and model.eq_obj2id[index] >= 0:
+            dependent = model.jnt_qposadr[model.eq_obj1id[index]]
+            independent = model.jnt_qposadr[model.eq_obj2id[index]]
+            qpos[dependent] = np.polyval(model.eq_data[index, 4::-1], qpos[independent])
+    return qpos
+
+
+def to_xml(spec: mujoco.MjSpec) -> str:
+    """Return the MJCF of a spec; the same spec always gives the same text.
+
+    MuJoCo writes six digits. That is plenty for places, but masses and inertias are written again
+    with all of theirs, as the full matrix that the source gave.
+    """
+    root = ElementTree.fromstring(spec.to_xml())
+    for element in root.iter("body"):
+        body = spec.body(element.get("name"))
+        inertial = element.find("inertial")
+        if inertial is not None and np.isfinite(body.fullinertia).all():
+            inertial.attrib.clear()
+            inertial.set("pos", _numbers(body.ipos))
+            inertial.set("mass", _numbers([body.mass]))
+            inertial.set("fullinertia", _numbers(body.fullinertia))
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def write_xml(spec: mujoco.MjSpec, path: str | os.PathLike[str]) -> None:
+    """Write a spec as MJCF; raises ``MskError`` when the file cannot be written."""
+    text = to_xml(spec)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _numbers(values: np.ndarray | list[float]) -> str:
+    return " ".join(repr(float(value)) for value in values)
