@@ -102,8 +102,10 @@ class Reference:
         opensim.Logger.setLevelString("Off")
         self._opensim = opensim
         self.model = opensim.Model(str(osim))
-        for force in self.model.getForceSet():
-            force.set_appliesForce(False)
+        for component in self.model.getComponentsList():
+            force = opensim.Force.safeDownCast(component)
+            if force is not None:
+                force.set_appliesForce(False)
         for coordinate in self.model.getCoordinateSet():
             coordinate.setDefaultLocked(False)
             coordinate.setDefaultClamped(False)

@@ -106,7 +106,7 @@ def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
 
     parent = mujoco_body(spec, joint.parent)
     body = parent.add_body(name=joint.child, pos=position, quat=quaternion(rotation))
-    _add_inertia(body, next(b for b in source.bodies if b.name == joint.child))
+    _add_inertia(spec, body, next(b for b in source.bodies if b.name == joint.child))
     if not any(motion.coordinate for motion in motions):
         body.userdata = joint.child_frame.position  # where it is welded, for scaling
     carried = _carriers(source, joint, motions)
@@ -143,11 +143,39 @@ def _carriers(source: Source, joint: Joint, motions: list[_Motion]) -> list[_Mot
     return carriers
 
 
-def _add_inertia(body: mujoco.MjsBody, source: Body) -> None:
+def _add_inertia(spec: mujoco.MjSpec, body: mujoco.MjsBody, source: Body) -> None:
+    """Set mass, center and inertia; an inertia that no rigid body can have is repaired and noted.
+
+    The note is the text ``repaired/<body>`` with OpenSim's six numbers.
+    """
+    if source.mass == 0 and not source.inertia.any():
+        return  # MuJoCo accepts it on a body that is welded to the world, and only there
     body.explicitinertial = True
     body.mass = source.mass
     body.ipos = source.com
-    body.fullinertia = source.inertia
+    body.fullinertia = possible_inertia(source.inertia)
+    if not np.array_equal(body.fullinertia, source.inertia):
+        numbers = " ".join(repr(float(value)) for value in source.inertia)
+        spec.add_text(name=f"repaired/{source.name}", data=numbers)
+
+
+def possible_inertia(six: np.ndarray) -> np.ndarray:
+    """Return the inertia (xx yy zz xy xz yz), with too small principal moments raised.
+
+    A rigid body's largest principal moment is at most the sum of the others. Many OpenSim models
+    break this at the toes, and OpenSim computes with it all the same; MuJoCo does not.
+    """
+    xx, yy, zz, xy, xz, yz = six
+    matrix = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    moments, axes = np.linalg.eigh(matrix)
+    lack = moments[2] - moments[0] - moments[1]
+    if lack <= 0 and moments[0] > 0:
+        return np.asarray(six)
+    smallest = 1e-9 + 1e-3 * moments[2]
+    low, high = np.maximum(moments[:2], smallest)
+    low, high = low + max(0.0, lack) / 2 + smallest, high + max(0.0, lack) / 2 + smallest
+    matrix = axes @ np.diag([low, high, moments[2]]) @ axes.T
+    return matrix[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
 
 
 def _add_independent(
