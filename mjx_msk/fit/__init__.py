@@ -1,0 +1,1 @@
+"""From observations to a dynamically consistent motion."""

@@ -1,0 +1,59 @@
+"""The pelvis's six coordinates as a rigid pose, whatever the source model's rotation order."""
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mjx_msk.model import ROOT_COORDINATES, Model
+
+
+def _sequence(model: Model) -> tuple[list[int], list[int], str, np.ndarray]:
+    """Return the slide and hinge columns of ``q``, the hinges' Euler sequence and their signs."""
+    rotational = model.layout.rotational[:ROOT_COORDINATES]
+    slides = [i for i in range(ROOT_COORDINATES) if not rotational[i]]
+    hinges = [i for i in range(ROOT_COORDINATES) if rotational[i]]
+    axes = np.asarray(model.mjx.jnt_axis)[[model.layout.independent[i] for i in hinges]]
+    letters = "".join("XYZ"[int(np.argmax(np.abs(a)))] for a in axes)
+    return slides, hinges, letters, np.sign(axes.sum(axis=1))
+
+
+def _base(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fixed placement of the root joint in the world: rotation (3, 3), position."""
+    w, x, y, z = np.asarray(model.mjx.body_quat[1], float)
+    return Rotation.from_quat([x, y, z, w]).as_matrix(), np.asarray(model.mjx.body_pos[1], float)
+
+
+def root_pose(model: Model, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pelvis's rotation (T, 3, 3) world_from_pelvis and position (T, 3), Z up, m."""
+    slides, hinges, letters, signs = _sequence(model)
+    base, origin = _base(model)
+    rotation = Rotation.from_euler(letters, q[:, hinges] * signs).as_matrix()
+    axes = np.asarray(model.mjx.jnt_axis)[[model.layout.independent[i] for i in slides]]
+    return base @ rotation, origin + q[:, slides] @ axes @ base.T
+
+
+def with_root_pose(
+    model: Model, q: np.ndarray, rotation: np.ndarray, position: np.ndarray
+) -> np.ndarray:
+    """Return ``q`` (T, n) with the pelvis put at ``rotation`` (T, 3, 3), ``position`` (T, 3).
+
+    Angles are unwrapped over time, so that turning around does not jump by a full turn.
+    """
+    slides, hinges, letters, signs = _sequence(model)
+    base, origin = _base(model)
+    angles = Rotation.from_matrix(base.T @ rotation).as_euler(letters) * signs
+    axes = np.asarray(model.mjx.jnt_axis)[[model.layout.independent[i] for i in slides]]
+    moved = np.array(q, float)
+    moved[:, hinges] = np.unwrap(angles, axis=0)
+    moved[:, slides] = (position - origin) @ base @ np.linalg.inv(axes)
+    return moved
+
+
+def turned(model: Model, q: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return the motion seen from another world: x -> turn @ x + shift."""
+    rotation, position = root_pose(model, q)
+    return with_root_pose(model, q, turn @ rotation, position @ turn.T + shift)
+
+
+def shifted(model: Model, q: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return the motion moved by ``shift`` (3,) m."""
+    return turned(model, q, np.eye(3), shift)
