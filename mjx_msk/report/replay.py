@@ -1,0 +1,117 @@
+"""The process that draws ``replay.mp4``: ``python -m mjx_msk.report.replay JOB.json``.
+
+It runs apart because MuJoCo chooses its OpenGL backend once per process and a backend that does
+not work can take the process with it; ``report.render`` starts it. On its standard output it says
+``ready`` once OpenGL works, then ``DONE TOTAL`` after each frame.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from mjx_msk.errors import MskError
+from mjx_msk.motion import Motion
+
+PANEL_HEIGHT, MODEL_WIDTH, MAX_RATE_HZ = 640, 560, 30.0
+
+
+def main(job_file: str) -> int:
+    """Draw the replay that a job describes; 2 for an error that the user can mend."""
+    _check_graphics()
+    print("ready", flush=True)
+    job = json.loads(Path(job_file).read_text())
+    try:
+        motion = Motion.load(job["motion"])
+        encode(job["out"], pictures(motion, job), *output_times(motion.time)[1:])
+    except MskError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def output_times(time: np.ndarray) -> tuple[np.ndarray, float, int]:
+    """Return the motion's frame for each picture of the video, the video's rate and their number.
+
+    The video plays at true speed, with the motion's rate or 30 Hz, whichever is lower.
+    """
+    duration = float(time[-1] - time[0])
+    rate = min((len(time) - 1) / duration, MAX_RATE_HZ) if duration > 0 else MAX_RATE_HZ
+    count = int(np.floor(duration * rate + 1e-6)) + 1
+    wanted = time[0] + np.arange(count) / rate
+    nearest = np.abs(time[:, None] - wanted[None]).argmin(axis=0)
+    return nearest, rate, count
+
+
+def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
+    """Yield the pictures of the video: source and model side by side, forces below."""
+    from mjx_msk.report.overlay import Overlay
+    from mjx_msk.report.stage import Stage
+    from mjx_msk.report.strip import Strip
+
+    frames = output_times(motion.time)[0]
+    video_times = np.asarray(job["video_times"]) if job["video_times"] else motion.time
+    stage = Stage(motion, job["model_xml"], MODEL_WIDTH, PANEL_HEIGHT)
+    overlay, strip = Overlay(motion), None
+    source = video_frames(job["video"], video_times[frames]) if job["video"] else None
+    for frame in frames:
+        panels = [stage.draw(frame)]
+        if source is not None:
+            panels.insert(0, overlay.draw(next(source), frame, PANEL_HEIGHT))
+        above = np.concatenate(panels, axis=1)
+        strip = strip or Strip(motion, above.shape[1])
+        yield np.concatenate([above, strip.draw(frame)], axis=0)
+    stage.close()
+
+
+def video_frames(path: str, times: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield, for each of the increasing times (s), the video frame nearest to it."""
+    from mjx_msk.vision.video import frames
+
+    decoded = frames(path)
+    time, image = next(decoded)
+    following: tuple[float, np.ndarray] | None = (time, image)
+    for wanted in times:
+        while following is not None and abs(following[0] - wanted) <= abs(time - wanted):
+            time, image = following
+            following = next(decoded, None)
+        yield image
+
+
+def encode(path: str, images: Iterator[np.ndarray], rate: float, count: int) -> None:
+    """Write H.264 in an ``.mp4`` that every browser plays (yuv420p, index at the front)."""
+    import av
+
+    with av.open(path, "w", options={"movflags": "+faststart"}) as container:
+        stream = None
+        for done, image in enumerate(images, start=1):
+            if stream is None:
+                stream = container.add_stream("libx264", Fraction(rate).limit_denominator(1001))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.options = {"crf": "22", "preset": "veryfast"}
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            print(done, count, flush=True)
+        if stream is not None:
+            container.mux(stream.encode())
+
+
+def _check_graphics() -> None:
+    """Draw one sphere, so that a backend that does not work fails before anything else."""
+    import mujoco
+
+    xml = "<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"
+    model = mujoco.MjModel.from_xml_string(xml)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    renderer = mujoco.Renderer(model, 32, 32)
+    renderer.update_scene(data)
+    renderer.render()
+    renderer.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

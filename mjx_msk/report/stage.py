@@ -1,0 +1,130 @@
+"""The model on its floor, seen by a camera that walks along: MuJoCo's pictures of a motion.
+
+Import this module only where an OpenGL backend has been chosen (see ``report.render``).
+"""
+
+import os
+
+import mujoco
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter1d
+
+from mjx_msk.motion import Motion
+from mjx_msk.report.style import SIDE_COLOURS, rgb
+
+#: The camera stands in front of the person, to the right: X is the way the person goes.
+AZIMUTH_DEG, ELEVATION_DEG = 140.0, -12.0
+#: A force of one body weight is an arrow of this length, m.
+ARROW_M = 0.9
+_OVERSIZE = 1.5
+#: Where sunlight goes, how far the sun stands (m), and how far around the person it casts shadows.
+_SUN, _SUN_M, _SHADOW_REACH_M = np.array([0.14, 0.24, -0.96]), 4.0, 3.0
+_FOOT_BODIES = ("calcn", "toes")
+_FOLLOW_S = 0.4
+
+
+class Stage:
+    """Pictures of one motion, frame by frame; close it to free the graphics memory."""
+
+    def __init__(
+        self, motion: Motion, model_xml: str | os.PathLike[str], width: int, height: int
+    ) -> None:
+        self.motion = motion
+        self.model = model = mujoco.MjModel.from_xml_path(str(model_xml))
+        self.size = width, height
+        # Without a graphics card, drawing larger and reducing is faster than multisampling.
+        large = round(width * _OVERSIZE), round(height * _OVERSIZE)
+        model.vis.quality.offsamples, model.vis.quality.shadowsize = 0, 1024
+        model.vis.global_.offwidth, model.vis.global_.offheight = large
+        model.vis.map.shadowclip = _SHADOW_REACH_M / model.stat.extent
+        self.data = mujoco.MjData(model)
+        self.weight = motion.subject.get("mass_kg", float(model.body_mass.sum())) * 9.81
+        self.feet = [_geoms_of_foot(model, side) for side in motion.foot_names]
+        self.resting = model.geom_rgba.copy(), model.geom_matid.copy()
+        self.camera = mujoco.MjvCamera()
+        self.camera.azimuth, self.camera.elevation = AZIMUTH_DEG, ELEVATION_DEG
+        self.lookat, self.camera.distance = self._follow()
+        self.renderer = mujoco.Renderer(model, large[1], large[0])
+
+    def draw(self, frame: int) -> np.ndarray:
+        """Return the picture (height, width, 3) uint8 of one frame of the motion."""
+        # The sun walks along too: a small shadow map then covers the person finely.
+        self.camera.lookat[:] = self.lookat[frame]
+        self.model.light_pos[:], self.model.light_dir[:] = self.lookat[frame] - _SUN_M * _SUN, _SUN
+        self._pose(frame)
+        self._tint_feet(frame)
+        self.renderer.update_scene(self.data, self.camera)
+        self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        self._add_arrows(frame)
+        picture = Image.fromarray(self.renderer.render())
+        return np.asarray(picture.resize(self.size, Image.Resampling.BOX))
+
+    def close(self) -> None:
+        """Free the graphics memory."""
+        self.renderer.close()
+
+    def _pose(self, frame: int) -> None:
+        self.data.qpos[:] = self.motion.qpos[frame]
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        mujoco.mj_tendon(self.model, self.data)
+
+    def _follow(self) -> tuple[np.ndarray, float]:
+        """Return where the camera looks (T, 3) m, and a distance from which all of it is seen."""
+        low, high = (np.empty((len(self.motion), 3)) for _ in range(2))
+        for frame in range(len(self.motion)):
+            self._pose(frame)
+            low[frame], high[frame] = self.data.xpos[1:].min(0), self.data.xpos[1:].max(0)
+        sigma = max(_FOLLOW_S * self.motion.rate_hz, 1e-3)
+        middle = gaussian_filter1d((low + high) / 2, sigma, axis=0, mode="nearest")
+        reach = np.max(np.maximum(high - middle, middle - low)[:, 2]) + 0.2  # head, shoes, air
+        half_view = np.deg2rad(self.model.vis.global_.fovy) / 2
+        return middle, float(reach / np.tan(half_view)) + 0.4
+
+    def _tint_feet(self, frame: int) -> None:
+        """Give a foot on the ground the colour of its side."""
+        self.model.geom_rgba[:], self.model.geom_matid[:] = self.resting
+        if self.motion.contact is None:
+            return
+        for geoms, side, down in zip(
+            self.feet, self.motion.foot_names, self.motion.contact[frame], strict=True
+        ):
+            if down:
+                self.model.geom_rgba[geoms] = _rgba(side)
+                self.model.geom_matid[geoms] = -1
+
+    def _add_arrows(self, frame: int) -> None:
+        """Draw the force of the ground on each foot from its center of pressure."""
+        if self.motion.foot_force is None or self.motion.foot_cop is None:
+            return
+        for side, force, cop in zip(
+            self.motion.foot_names,
+            self.motion.foot_force[frame],
+            self.motion.foot_cop[frame],
+            strict=True,
+        ):
+            arrow = force / self.weight * ARROW_M
+            if not np.all(np.isfinite([cop, arrow])) or np.linalg.norm(arrow) < 0.01:
+                continue
+            scene = self.renderer.scene
+            geom = scene.geoms[scene.ngeom]
+            mujoco.mjv_initGeom(
+                geom, mujoco.mjtGeom.mjGEOM_ARROW, np.zeros(3), np.zeros(3), np.eye(3).ravel(),
+                _rgba(side),
+            )  # fmt: skip
+            mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_ARROW, 0.022, cop, cop + arrow)
+            geom.emission = 0.2
+            scene.ngeom += 1
+
+
+def _rgba(side: str) -> np.ndarray:
+    return np.array([*(c / 255 for c in rgb(SIDE_COLOURS[side])), 1.0], dtype=np.float32)
+
+
+def _geoms_of_foot(model: mujoco.MjModel, side: str) -> np.ndarray:
+    """Return the indices of the geoms of one foot."""
+    names = {f"{body}_{side}" for body in _FOOT_BODIES}
+    bodies = [i for i in range(model.nbody) if model.body(i).name in names]
+    return np.flatnonzero(np.isin(model.geom_bodyid, bodies))
