@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mjx_msk.compile.frames import frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
 from mjx_msk.compile.joints import read_axes
-from mjx_msk.compile.muscles import read_muscles, read_surfaces
+from mjx_msk.compile.paths import read_muscles, read_surfaces
 from mjx_msk.compile.source import (
     Body,
     Coordinate,
     Coupling,
-    Frame,
     Joint,
     Point,
     Source,
@@ -42,7 +42,7 @@ def read_osim(path: str | os.PathLike[str]) -> Source:
     opensim.Logger.setLevelString("Off")  # it would report every missing mesh on the terminal
     try:
         model = opensim.Model(where)
-        state = model.initSystem()
+        model.initSystem()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise MskError(
@@ -51,23 +51,9 @@ def read_osim(path: str | os.PathLike[str]) -> Source:
             remedy="Open it in OpenSim and repair it first.",
         ) from error
     try:
-        return _read_model(opensim, model, state)
+        return _read_model(opensim, model)
     except MskError as error:
         raise MskError(error.what, where=where, remedy=error.remedy) from None
-
-
-def frame_in_body(frame: Any) -> tuple[str, Frame]:
-    """Return the body that carries an OpenSim frame, and the frame's place in it."""
-    transform = frame.findTransformInBaseFrame()
-    matrix = transform.R().asMat33()
-    rotation = np.array([[matrix.get(i, j) for j in range(3)] for i in range(3)])
-    return frame.findBaseFrame().getName(), Frame(transform.p().to_numpy(), rotation)
-
-
-def point_in_body(frame: Any, location: Any) -> tuple[str, np.ndarray]:
-    """Return the body that carries a location given in an OpenSim frame, and its place there."""
-    body, place = frame_in_body(frame)
-    return body, place.position + place.rotation @ location.to_numpy()
 
 
 def _check_xml(path: Path) -> None:
@@ -109,22 +95,27 @@ def _check_xml(path: Path) -> None:
         )
 
 
-def _read_model(opensim: Any, model: Any, state: Any) -> Source:
-    coordinates = [_read_coordinate(c) for c in model.getCoordinateSet()]
+def _read_model(opensim: Any, model: Any) -> Source:
+    coordinates = {c.getName(): _read_coordinate(c) for c in model.getCoordinateSet()}
+    couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
+    surfaces = tuple(read_surfaces(opensim, model))
+    muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
         bodies=tuple(_read_body(body) for body in model.getBodySet()),
         joints=tuple(_read_joint(opensim, joint) for joint in model.getJointSet()),
-        coordinates={c.name: c for c in coordinates},
-        couplings={c.dependent: c for c in _read_couplings(opensim, model)},
+        coordinates=coordinates,
+        couplings=couplings,
         markers=tuple(
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
             for marker in model.getMarkerSet()
         ),
         spheres=tuple(_read_spheres(opensim, model)),
-        surfaces=read_surfaces(opensim, model),
-        muscles=tuple(read_muscles(opensim, model, state)),
+        surfaces=surfaces,
+        muscles=muscles.muscles,
+        poses=muscles.poses,
+        skipped=muscles.skipped,
     )
 
 

@@ -104,42 +104,37 @@ class Sphere:
 
 
 @dataclass(frozen=True)
-class WrapObject:
-    """A wrapping surface; for a sphere ``length`` is 0, for a cylinder its axis is the frame's z.
+class Surface:
+    """A wrapping cylinder (along z of ``frame``) or, with length 0, sphere, fixed to a body.
 
-    ``quadrant`` is OpenSim's: ``all`` or one of ``x +x -x y +y -y`` ... of the surface's frame.
+    ``side`` (3,) is the direction of the half in which paths must touch it, an axis of ``frame``,
+    or zeros if any way will do.
     """
 
     name: str
     body: str
     frame: Frame
-    kind: str
     radius: float
     length: float
-    quadrant: str
-
-
-@dataclass(frozen=True)
-class PathWrap:
-    """A use of a wrapping surface by the path segments between points ``first`` and ``last``."""
-
-    surface: str
-    first: int
-    last: int
+    side: np.ndarray
 
 
 @dataclass(frozen=True)
 class Muscle:
-    """A muscle-tendon path and its architecture (N, m, rad; ``vmax`` in fiber lengths per s)."""
+    """A muscle-tendon path and its architecture.
+
+    ``path`` alternates freely between points, which it goes through, and names of surfaces, which
+    it goes round; no two surfaces follow each other.
+    """
 
     name: str
-    points: tuple[Point, ...]
-    wraps: tuple[PathWrap, ...]
-    max_force: float
-    fiber_length: float
-    tendon_length: float
-    pennation: float
-    vmax: float
+    path: tuple[Point | str, ...]
+    max_force: float  #: N
+    fiber_length: float  #: m, optimal
+    tendon_length: float  #: m, slack
+    pennation: float  #: rad, at optimal fiber length
+    max_velocity: float  #: optimal fiber lengths per second
+    lengths: np.ndarray  #: m, (P,) of the whole path in the model's ``poses``
 
 
 @dataclass(frozen=True)
@@ -154,5 +149,7 @@ class Source:
     couplings: dict[str, Coupling]
     markers: tuple[Point, ...] = ()
     spheres: tuple[Sphere, ...] = ()
-    surfaces: dict[str, WrapObject] = field(default_factory=dict)
+    surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
+    poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
+    skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
