@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import mujoco
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.skeleton import possible_inertia
+from mjx_msk.compile.skeleton import matrix, possible_inertia
 from mjx_msk.compile.writer import KEY, set_rest_pose
 from mjx_msk.errors import MskError
 
@@ -101,7 +100,7 @@ def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> 
     """Scale everything that is fixed to a body, and the body's place in its parent."""
     center = body.joints[0].pos if body.joints else body.userdata[:3]
     center = np.asarray(center) if len(center) else np.zeros(3)
-    rotation = _matrix(body.quat)
+    rotation = matrix(body.quat)
     anchor = np.asarray(body.pos) + rotation @ center
     body.pos = parent * anchor - rotation @ (own * center)
     if not body.joints and len(body.userdata):
@@ -114,7 +113,7 @@ def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> 
 
 def _scaled_size(geom: mujoco.MjsGeom, own: np.ndarray) -> np.ndarray:
     size = np.array(geom.size)
-    x, y, z = np.linalg.norm(own[:, None] * _matrix(geom.quat), axis=0)
+    x, y, z = np.linalg.norm(own[:, None] * matrix(geom.quat), axis=0)
     kinds = mujoco.mjtGeom
     if geom.type == kinds.mjGEOM_SPHERE:
         return size * [(x + y + z) / 3, 1, 1]
@@ -128,7 +127,7 @@ def _scale_inertia(body: mujoco.MjsBody, own: np.ndarray, mass_ratio: float) -> 
         return
     inertia = np.array(body.fullinertia)
     if not np.isfinite(inertia).all():  # the body was written with principal axes
-        axes = _matrix(body.iquat)
+        axes = matrix(body.iquat)
         inertia = (axes @ np.diag(body.inertia) @ axes.T)[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
     if np.ptp(own) < 1e-12:
         inertia *= own[0] ** 2
@@ -172,7 +171,3 @@ def _rest_lengths(spec: mujoco.MjSpec) -> dict[str, float]:
     mujoco.mj_resetDataKeyframe(model, data, model.key(KEY).id)
     mujoco.mj_forward(model, data)
     return {model.tendon(i).name: float(data.ten_length[i]) for i in range(model.ntendon)}
-
-
-def _matrix(quaternion: np.ndarray) -> np.ndarray:
-    return Rotation.from_quat(quaternion, scalar_first=True).as_matrix()

@@ -86,6 +86,11 @@ class _Motion:
         return abs(self.polynomial[1]) == 1 and not self.polynomial[2:].any()
 
 
+def matrix(quaternion: np.ndarray) -> np.ndarray:
+    """Return the rotation matrix (3, 3) of a quaternion (w, x, y, z)."""
+    return Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
+
+
 def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
     """Add the child of a joint, placed where its coordinates are zero, and its MuJoCo joints.
 
