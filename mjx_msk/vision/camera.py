@@ -105,9 +105,9 @@ def undistort(pixels: np.ndarray, intrinsics: np.ndarray, distortion: np.ndarray
 
 def _distorted(x: Any, distortion: Any) -> Any:
     """Return the distorted (..., 2) coordinates of ideal ones, by OpenCV's model."""
-    k1, k2, p1, p2, k3 = distortion
+    k1, k2, _, _, k3 = distortion
     r2 = (x**2).sum(-1, keepdims=True)
     xy = x[..., :1] * x[..., 1:]
     radial = x * (1 + r2 * (k1 + r2 * (k2 + r2 * k3)))
-    shift = distortion[3:1:-1]  # (p2, p1)
-    return radial + shift * (r2 + 2 * x**2) + 2 * xy * distortion[2:4]
+    p1_p2, p2_p1 = distortion[2:4], distortion[3:1:-1]
+    return radial + 2 * xy * p1_p2 + p2_p1 * (r2 + 2 * x**2)

@@ -88,9 +88,8 @@ class MediaPipePose:
 
         A small person easily escapes the detector, so counting proves little about small ones.
         """
-        with self._landmarker("IMAGE", num_poses=MAX_PEOPLE) as landmarker:
-            with _quiet():
-                people = [landmarker.detect(_wrapped(image)).pose_landmarks for image in images]
+        with self._landmarker("IMAGE", num_poses=MAX_PEOPLE) as landmarker, _quiet():
+            people = [landmarker.detect(_wrapped(image)).pose_landmarks for image in images]
         tall = [
             bool(found) and np.ptp([p.y for p in found[0]]) * len(image) > _LARGE * max(image.shape)
             for found, image in zip(people, images, strict=True)

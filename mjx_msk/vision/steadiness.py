@@ -1,5 +1,7 @@
 """Does the camera stand still? Judged from the background of frames spread over the video."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from mjx_msk.vision.landmarks import Landmarks
@@ -19,7 +21,7 @@ def moving_camera(samples: list[tuple[float, np.ndarray]], people: list[Landmark
     height, width = samples[0][1].shape[:2]
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=float)
     moved, farthest = corners, 0.0
-    for (time_a, a), (time_b, b) in zip(samples, samples[1:], strict=False):
+    for (time_a, a), (time_b, b) in pairwise(samples):
         step = _similarity(a, b, _background(a, time_a, people) & _background(b, time_b, people))
         if step is None:
             return None
@@ -53,17 +55,27 @@ def _similarity(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> np.ndarray |
     """Return the (2, 3) transform that carries background points of ``a`` to ``b``, or None."""
     import cv2
 
-    gray_a, gray_b = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (a, b))
-    points = cv2.goodFeaturesToTrack(gray_a, _FEATURES, 0.01, 8, mask=where.astype(np.uint8))
-    if points is None or len(points) < _FEWEST:
+    gray_a, gray_b = (np.asarray(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY)) for x in (a, b))
+    corners = cv2.goodFeaturesToTrack(gray_a, _FEATURES, 0.01, 8, mask=where.astype(np.uint8))
+    if corners is None or len(corners) < _FEWEST:
         return None
-    there, found, _ = cv2.calcOpticalFlowPyrLK(gray_a, gray_b, points, None)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray_b, gray_a, there, None)
-    sound = (found & found_back).ravel().astype(bool)
-    sound &= np.linalg.norm(back - points, axis=-1).ravel() < 0.5
+    points = np.asarray(corners)
+    there, found = _followed(gray_a, gray_b, points)
+    back, found_back = _followed(gray_b, gray_a, there)
+    sound = found & found_back & (np.linalg.norm(back - points, axis=-1).ravel() < 0.5)
     if sound.sum() < _FEWEST:
         return None
     step, inliers = cv2.estimateAffinePartial2D(points[sound], there[sound])
     if step is None or inliers.mean() < 0.5:
         return None
     return step
+
+
+def _followed(
+    gray_a: np.ndarray, gray_b: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where points (n, 1, 2) of ``gray_a`` are in ``gray_b``, and which were found."""
+    import cv2
+
+    there, found, _ = cv2.calcOpticalFlowPyrLK(gray_a, gray_b, points, points.copy())
+    return np.asarray(there), np.asarray(found).ravel().astype(bool)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -155,10 +156,10 @@ def _upright(frame: av.VideoFrame, scale: float = 1.0) -> np.ndarray:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Return (a, b, c, d) of the frame's x' = a x + c y, y' = b x + d y (16.16 fixed point)."""
-    for data in frame.side_data:
-        if data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:
-            m = np.frombuffer(bytes(data), dtype=np.int32)
-            return int(m[0]), int(m[1]), int(m[3]), int(m[4])
+    data: Any = frame.side_data.get("DISPLAYMATRIX")  # its type hints say less than it is
+    if data is not None:
+        m = np.frombuffer(bytes(data), dtype=np.int32)
+        return int(m[0]), int(m[1]), int(m[3]), int(m[4])
     return 1, 0, 0, 1
 
 
