@@ -51,6 +51,13 @@ def test_slow_motion_divides_the_times(tmp_path):
     assert video.sample(info, count=3)[-1][0] == pytest.approx(0.1, abs=1e-3)
 
 
+@pytest.mark.parametrize("factor", [0.0, -2.0, float("nan"), float("inf")])
+def test_impossible_slow_motion_is_refused(tmp_path, factor):
+    path = write_video(tmp_path / "s.mp4", [quarters()] * 3)
+    with pytest.raises(MskError, match="slow-motion factor"):
+        video.probe(path, slow_motion=factor)
+
+
 def test_frames_come_in_order_and_samples_are_spread(tmp_path):
     greys = [np.full((64, 64, 3), 20 * i, dtype=np.uint8) for i in range(12)]
     path = write_video(tmp_path / "g.mp4", greys)

@@ -28,6 +28,7 @@ NAMES: tuple[str, ...] = (
 BODY: tuple[int, ...] = tuple(
     NAMES.index(name) for name in _both(("shoulder", "elbow", "wrist", *_SIDED_LEGS))
 )
+TRUNK: tuple[int, ...] = tuple(NAMES.index(name) for name in _both(("shoulder", "hip")))
 FEET: tuple[int, ...] = tuple(NAMES.index(name) for name in _both(("ankle", "heel", "foot_index")))
 
 

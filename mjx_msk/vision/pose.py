@@ -14,7 +14,7 @@ from mjx_msk.errors import MskError
 from mjx_msk.vision import video
 from mjx_msk.vision.bundle import pose_model
 from mjx_msk.vision.landmarks import Landmarks
-from mjx_msk.vision.tracks import Detection, associate
+from mjx_msk.vision.tracks import Detection, associate, distinct
 
 OnFrame = Callable[[int, int], None]  #: called with (frames done, frames in all)
 
@@ -88,10 +88,13 @@ class MediaPipePose:
 
         A small person easily escapes the detector, so counting proves little about small ones.
         """
+        people = []
         with self._landmarker("IMAGE", num_poses=MAX_PEOPLE) as landmarker, _quiet():
-            people = [landmarker.detect(_wrapped(image)).pose_landmarks for image in images]
+            for image in images:
+                size = image.shape[1], image.shape[0]
+                people.append(distinct(_detections(landmarker.detect(_wrapped(image)), size)))
         tall = [
-            bool(found) and np.ptp([p.y for p in found[0]]) * len(image) > _LARGE * max(image.shape)
+            bool(found) and np.ptp(found[0].pixels[:, 1]) > _LARGE * max(image.shape)
             for found, image in zip(people, images, strict=True)
         ]
         most = max(map(len, people))

@@ -6,13 +6,13 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mjx_msk.errors import MskError
-from mjx_msk.vision.landmarks import BODY, FEET, MIRROR, NAMES, Landmarks, from_arrays
+from mjx_msk.vision.landmarks import BODY, FEET, MIRROR, NAMES, TRUNK, Landmarks, from_arrays
 from mjx_msk.vision.repair import repaired
 
 _MEMORY_S = 1.0  # how long a person who is out of sight is waited for
-_GATE = 0.35  # largest mean landmark distance to the prediction, in body heights
+_GATE = 0.35  # largest mean landmark distance to the prediction, in body sizes
 _GATE_PER_S = 1.0  # the gate widens while a person is out of sight
-_SAME_PERSON = 0.08  # two detections closer than this, in body heights, are one person twice
+_SAME_PERSON = 0.08  # trunks closer than this, in body sizes, are one person found twice
 _MIN_TRACK_S = 0.2  # shorter tracks are taken for mistakes of the network
 _HIDDEN = 0.3  # a visibility below this counts as not in view
 _SHORT_S = 1.0
@@ -30,6 +30,11 @@ class Detection:
     def size(self) -> float:
         """Diagonal of the body's box in px."""
         return float(np.linalg.norm(np.ptp(self.pixels[list(BODY)], axis=0)))
+
+    @property
+    def trunk(self) -> np.ndarray:
+        """Middle of shoulders and hips (2,) px."""
+        return self.pixels[list(TRUNK)].mean(axis=0)
 
 
 @dataclass(eq=False)
@@ -76,7 +81,7 @@ def associate(
     """
     tracks: list[_Track] = []
     for frame, (time_s, detections) in enumerate(zip(time, found, strict=True)):
-        detections = _distinct(detections)
+        detections = distinct(detections)
         alive = [t for t in tracks if time_s - t.times[-1] <= _MEMORY_S]
         cost = np.array([[t.cost(time_s, d) for d in detections] for t in alive])
         taken = set()
@@ -103,13 +108,12 @@ def completeness(person: Landmarks) -> float:
     return float(person.confidence.mean() * min(1.0, height / person.image_size[1]))
 
 
-def _distinct(detections: list[Detection]) -> list[Detection]:
-    """Drop second detections of the same person, the less visible first."""
+def distinct(detections: list[Detection]) -> list[Detection]:
+    """Return the detections without second ones of the same trunk; the more visible one stays."""
     kept: list[Detection] = []
     for candidate in sorted(detections, key=lambda d: -d.visibility.mean()):
         distances = [
-            np.linalg.norm(candidate.pixels - other.pixels, axis=1).mean() / max(other.size, 1.0)
-            for other in kept
+            np.linalg.norm(candidate.trunk - other.trunk) / max(other.size, 1.0) for other in kept
         ]
         if all(distance > _SAME_PERSON for distance in distances):
             kept.append(candidate)

@@ -43,10 +43,16 @@ def probe(path: str | os.PathLike[str], *, slow_motion: float = 1.0) -> VideoInf
     """Read what a video holds, from its packets and its first frame.
 
     ``slow_motion`` is how many times slower than life the video plays.
-    Raises ``MskError`` for a missing, empty, truncated or unreadable file, and for files that are
-    no video: photos, audio, anything else.
+    Raises ``MskError`` for a missing, empty, truncated or unreadable file, for files that are no
+    video (photos, audio, anything else), and for a slow-motion factor that is no positive number.
     """
     where = str(path)
+    if not 0 < slow_motion < float("inf"):
+        raise MskError(
+            f"the slow-motion factor is {slow_motion}.",
+            where=where,
+            remedy="Give how many times slower than life the video plays, for example 8.",
+        )
     with _opened(path) as (container, stream):
         metadata = {**container.metadata, **stream.metadata}
         stamps = [p.pts for p in container.demux(stream) if p.pts is not None and not p.is_discard]
