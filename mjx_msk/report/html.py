@@ -70,12 +70,16 @@ def quality_rows(motion: Motion) -> list[dict[str, str]]:
     """Return the table of quality figures, those that are unknown left out."""
     return [
         {
-            "label": m.label, "value": f"{m.value(motion):.3g} {m.unit}", "meaning": m.meaning,
-            "verdict": m.verdict(motion), "limits": f"good to {m.good:g}, poor above {m.poor:g}",
+            "label": m.label,
+            "value": f"{m.value(motion):.3g} {m.unit}",
+            "verdict": m.verdict(motion),
+            "meaning": m.meaning,
+            "good": f"{m.good:g}",
+            "poor": f"{m.poor:g}",
         }
         for m in MEASURES
         if m.value(motion) is not None
-    ]  # fmt: skip
+    ]
 
 
 def page_data(motion: Motion) -> dict[str, Any]:

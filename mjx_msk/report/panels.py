@@ -10,25 +10,25 @@ from mjx_msk.report.style import SIDE_WORDS
 
 #: Movement (coordinate without its side): title, and what a positive and a negative value mean.
 _MOVEMENTS = {
-    "hip_flexion": ("Hip flexion", "flexed", "extended"),
-    "hip_adduction": ("Hip adduction", "adducted", "abducted"),
+    "hip_flexion": ("Hip flexion", "flexion", "extension"),
+    "hip_adduction": ("Hip adduction", "adduction", "abduction"),
     "hip_rotation": ("Hip rotation", "internal", "external"),
-    "knee_angle": ("Knee flexion", "flexed", "extended"),
-    "ankle_angle": ("Ankle dorsiflexion", "dorsiflexed", "plantarflexed"),
-    "subtalar_angle": ("Subtalar inversion", "inverted", "everted"),
-    "mtp_angle": ("Toe flexion", "flexed", "extended"),
-    "pelvis_tilt": ("Pelvis tilt", "leaning back", "leaning forward"),
+    "knee_angle": ("Knee flexion", "flexion", "extension"),
+    "ankle_angle": ("Ankle dorsiflexion", "dorsiflexion", "plantarflexion"),
+    "subtalar_angle": ("Subtalar inversion", "inversion", "eversion"),
+    "mtp_angle": ("Toe flexion", "flexion", "extension"),
+    "pelvis_tilt": ("Pelvis tilt", "posterior", "anterior"),
     "pelvis_list": ("Pelvis list", "right side down", "left side down"),
-    "pelvis_rotation": ("Pelvis rotation", "turned left", "turned right"),
+    "pelvis_rotation": ("Pelvis rotation", "turning left", "turning right"),
     "lumbar_extension": ("Trunk extension", "leaning back", "leaning forward"),
     "lumbar_bending": ("Trunk bending", "to the right", "to the left"),
-    "lumbar_rotation": ("Trunk rotation", "turned left", "turned right"),
+    "lumbar_rotation": ("Trunk rotation", "turning left", "turning right"),
     "arm_flex": ("Shoulder flexion", "forward", "backward"),
     "arm_add": ("Shoulder adduction", "towards the body", "away from the body"),
     "arm_rot": ("Shoulder rotation", "internal", "external"),
-    "elbow_flex": ("Elbow flexion", "flexed", "extended"),
-    "pro_sup": ("Forearm pronation", "pronated", "supinated"),
-    "wrist_flex": ("Wrist flexion", "flexed", "extended"),
+    "elbow_flex": ("Elbow flexion", "flexion", "extension"),
+    "pro_sup": ("Forearm pronation", "pronation", "supination"),
+    "wrist_flex": ("Wrist flexion", "flexion", "extension"),
     "wrist_dev": ("Wrist deviation", "ulnar", "radial"),
 }
 _ARMS = ("arm_", "elbow_", "pro_sup", "wrist_")
@@ -114,8 +114,9 @@ def _side(coordinate: str) -> str:
 
 
 def _trace(motion: Motion, coordinate: str, values: np.ndarray) -> dict[str, Any]:
-    sure = [] if motion.confidence is None else motion.confidence[:, motion.index(coordinate)]
-    confidence = numbers(np.asarray(sure), 2)
+    confidence: list[float | None] = []
+    if motion.confidence is not None:
+        confidence = numbers(motion.confidence[:, motion.index(coordinate)], 2)
     return {"side": _side(coordinate), "y": numbers(values), "confidence": confidence}
 
 
