@@ -63,6 +63,8 @@ class Model:
 
     mjx: mjx.Model  #: the skeleton alone: bodies, joints, sites
     polynomial: jax.Array  #: (d, 5) qpos of each tied joint, ascending powers of its driver
+    tied_axis: jax.Array  #: (d, 3) how a tied slide grows with its parent body; 0 for hinges
+    joint_place: jax.Array  #: (nbody, 3) m, where a body's joints lie in its frame
     q_default: jax.Array  #: (n,)
     q_range: jax.Array  #: (n, 2) rad or m
     contact_position: jax.Array  #: (c, 3) m, sphere centres in their bodies
@@ -129,6 +131,8 @@ class Model:
         return cls(
             mjx=mjx.put_model(mj),
             polynomial=jnp.array([c for _, c in tied.values()]).reshape(-1, 5),
+            tied_axis=jnp.array([_slide_axis(mj, j) for j in tied]).reshape(-1, 3),
+            joint_place=jnp.array([_joint_place(mj, b) for b in range(mj.nbody)]),
             q_default=jnp.array([defaults[names[j]] for j in independent]),
             q_range=jnp.array(ranges),
             contact_position=jnp.array(full.geom_pos[contact]).reshape(-1, 3),
@@ -158,6 +162,20 @@ def _tied_joints(mj: mujoco.MjModel) -> dict[int, tuple[int, np.ndarray]]:
         if mj.eq_type[e] == mujoco.mjtEq.mjEQ_JOINT and mj.eq_obj2id[e] >= 0:
             tied[int(mj.eq_obj1id[e])] = (int(mj.eq_obj2id[e]), mj.eq_data[e, :5].copy())
     return dict(sorted(tied.items()))
+
+
+def _slide_axis(mj: mujoco.MjModel, joint: int) -> np.ndarray:
+    """Return a slide's axis in its joint's parent frame (the compiler's note), 0 for a hinge."""
+    if mj.jnt_type[joint] != mujoco.mjtJoint.mjJNT_SLIDE or mj.jnt_user.shape[1] < 3:
+        return np.zeros(3)
+    return mj.jnt_user[joint, :3].copy()
+
+
+def _joint_place(mj: mujoco.MjModel, body: int) -> np.ndarray:
+    """Return where a body's joints, or its weld, lie in its frame."""
+    if mj.body_jntnum[body]:
+        return mj.jnt_pos[mj.body_jntadr[body]].copy()
+    return mj.body_user[body, :3].copy() if mj.body_user.shape[1] >= 3 else np.zeros(3)
 
 
 def _coupled(texts: dict[str, str]) -> list[tuple[str, str, tuple[float, ...]]]:

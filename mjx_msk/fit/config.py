@@ -11,7 +11,7 @@ from mjx_msk.model import Model
 class FitConfig:
     """Standard deviations and iteration counts of the trajectory fit."""
 
-    pixel_spread_m: float = 0.025
+    pixel_spread_m: float = 0.015
     """Error of a 2D landmark, m at the person's distance."""
     depth_spread_m: float = 0.10
     """Error of a metric 3D landmark along the optical axis, m."""
@@ -31,6 +31,12 @@ class FitConfig:
     """Uncertainty of a gravity direction that was estimated from the person, rad."""
     iterations: int = 30
     """Most Gauss-Newton steps of a stage."""
+    floor_rounds: int = 3
+    """How often foot contact is judged anew and the motion fitted to it."""
+    balance_rounds: int = 6
+    """How often foot forces and motion take turns."""
+    balance_iterations: int = 4
+    """Most Gauss-Newton steps between two judgements of the forces."""
 
 
 #: Habitual value and spread of coordinates (deg), and the spread of their jerk (rad/s^3), by name
@@ -77,7 +83,7 @@ class Habits:
 
 
 def habits(model: Model) -> Habits:
-    """Return the prior for every coordinate of a model; the pelvis's travel and heading are free."""
+    """Return the prior of a model's coordinates; the pelvis's travel and heading are free."""
     mean, spread, jerk = np.zeros(model.n), np.full(model.n, np.inf), np.zeros(model.n)
     defaults = np.asarray(model.q_default)
     for i, name in enumerate(model.layout.coordinate_names):

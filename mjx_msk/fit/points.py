@@ -10,9 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.fit.scaling import body_factors, scaled
+from mjx_msk.fit.scaling import SEGMENTS, body_factors, scaled
 from mjx_msk.model import Model
-from mjx_msk.physics.kinematics import angular_momentum, pose
+from mjx_msk.physics.kinematics import (
+    centroidal_matrix,
+    pose,
+    pose_of,
+    position_data,
+    spatial_jacobian,
+)
 
 CHUNK = 64
 
@@ -25,45 +31,43 @@ class Points(NamedTuple):
     by_scale: np.ndarray  #: (T, K, 3, k) by the segments' log factors; k = 0 without scaling
 
 
-class Momentum(NamedTuple):
-    """Angular momentum about the center of mass, (T, 3) kg m^2/s, and its Jacobians."""
-
-    value: np.ndarray
-    by_q: np.ndarray  #: (T, 3, n)
-    by_qd: np.ndarray  #: (T, 3, n)
-
-
-def _all_points(model: Model, base: jax.Array, q: jax.Array, log_segments: jax.Array) -> jax.Array:
-    if log_segments.size:
-        model = scaled(model, body_factors(model, base, log_segments))
-    p = pose(model, q)
-    return jnp.concatenate([p.sites, p.contacts, p.center_of_mass[None]])
-
-
-@jax.jit
-def _points(model: Model, base: jax.Array, q: jax.Array, log_segments: jax.Array):
-    def one(q_t: jax.Array):
-        position, linear = jax.linearize(
-            lambda q_, s_: _all_points(model, base, q_, s_), q_t, log_segments
-        )
-        n, k = q_t.size, log_segments.size
-        by_q = jax.vmap(linear, (0, None), -1)(jnp.eye(n), jnp.zeros(k))
-        if k == 0:
-            return position, by_q, jnp.zeros((*position.shape, 0))
-        return position, by_q, jax.vmap(linear, (None, 0), -1)(jnp.zeros(n), jnp.eye(k))
-
-    return jax.vmap(one)(q)
+def _one(model: Model, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the points (K, 3) of one frame and their Jacobians (K, 3, n)."""
+    data = position_data(model, q)
+    p = pose_of(model, data)
+    fixed = jnp.concatenate([p.sites, p.contacts, data.xipos])
+    bodies = np.concatenate([
+        np.asarray(model.mjx.site_bodyid), np.array(model.layout.contact_bodies, int),
+        np.arange(len(model.layout.body_names)),
+    ])  # fmt: skip
+    by_q, _ = spatial_jacobian(model, data, q, fixed, bodies)
+    split = len(p.sites) + len(p.contacts)
+    share = model.mjx.body_mass / jnp.sum(model.mjx.body_mass)
+    center_by_q = jnp.einsum("b,bxn->xn", share, by_q[split:])
+    position = jnp.concatenate([fixed[:split], p.center_of_mass[None]])
+    return position, jnp.concatenate([by_q[:split], center_by_q[None]])
 
 
 @jax.jit
-def _momentum(model: Model, q: jax.Array, qd: jax.Array):
-    def one(q_t: jax.Array, qd_t: jax.Array):
-        value, linear = jax.linearize(lambda a, b: angular_momentum(model, a, b), q_t, qd_t)
-        unit, zero = jnp.eye(q_t.size), jnp.zeros(q_t.size)
-        by_q = jax.vmap(linear, (0, None), -1)(unit, zero)
-        return value, by_q, jax.vmap(linear, (None, 0), -1)(zero, unit)
+def _points(model: Model, factors: jax.Array, q: jax.Array):
+    return jax.vmap(lambda q_t: _one(scaled(model, factors), q_t))(q)
 
-    return jax.vmap(one)(q, qd)
+
+@jax.jit
+def _points_by_scale(model: Model, stretch: jax.Array, q: jax.Array):
+    """Points are linear in the body factors: feed the factors' derivatives instead (k, nbody, 3)."""
+
+    def direction(factors: jax.Array, q_t: jax.Array) -> jax.Array:
+        p = pose(scaled(model, factors), q_t)
+        return jnp.concatenate([p.sites, p.contacts, p.center_of_mass[None]]) - p.body_position[1]
+
+    over_segments = jax.vmap(direction, (0, None), -1)
+    return (jax.vmap(over_segments, (None, 0))(stretch, q),)
+
+
+@jax.jit
+def _centroidal(model: Model, q: jax.Array):
+    return (jax.vmap(lambda q_t: centroidal_matrix(model, q_t))(q),)
 
 
 def in_chunks(function, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -83,11 +87,15 @@ def points(model: Model, base: float, q: np.ndarray, log_segments: np.ndarray) -
     ``base`` scales the whole body and ``log_segments`` (k,) its segments; pass an empty array for
     a model that already has its size.
     """
-    scale = jnp.asarray(log_segments, jnp.float32)
-    size = jnp.asarray(base, jnp.float32)
-    return Points(*in_chunks(lambda q_: _points(model, size, q_, scale), q))
+    segments = log_segments if len(log_segments) else np.zeros(len(SEGMENTS))
+    factors, stretch = body_factors(model, base, segments)
+    position, by_q = in_chunks(lambda q_: _points(model, factors, q_), q)
+    if not len(log_segments):
+        return Points(position, by_q, np.zeros((*position.shape, 0)))
+    (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, stretch, q_), q)
+    return Points(position, by_q, by_scale)
 
 
-def momentum(model: Model, q: np.ndarray, qd: np.ndarray) -> Momentum:
-    """Evaluate the angular momentum along a trajectory ``q``, ``qd`` (T, n)."""
-    return Momentum(*in_chunks(lambda a, b: _momentum(model, a, b), q, qd))
+def centroidal(model: Model, q: np.ndarray) -> np.ndarray:
+    """Return the centroidal momentum matrices (T, 6, n) along ``q`` (T, n)."""
+    return in_chunks(lambda q_: _centroidal(model, q_), q)[0]

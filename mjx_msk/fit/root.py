@@ -57,3 +57,24 @@ def turned(model: Model, q: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> 
 def shifted(model: Model, q: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Return the motion moved by ``shift`` (3,) m."""
     return turned(model, q, np.eye(3), shift)
+
+
+def root_wrench(model: Model, q: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the world force and the moment about the pelvis's origin (T, 3) behind ``tau`` (T, 6).
+
+    A slide's generalized force is the force along its axis, a hinge's the moment about its axis.
+    """
+    slides, hinges, letters, signs = _sequence(model)
+    base, _ = _base(model)
+    slide_axes = np.asarray(model.mjx.jnt_axis)[[model.layout.independent[i] for i in slides]]
+    force = tau[:, slides] @ np.linalg.inv(slide_axes @ base.T).T
+    angles = q[:, hinges] * signs
+    unit = np.eye(3)
+    axes = []
+    for k, letter in enumerate(letters):
+        before = Rotation.identity(len(q))
+        if k:
+            before = Rotation.from_euler(letters[:k], angles[:, :k])
+        axes.append(before.apply(unit["XYZ".index(letter)]) @ base.T * signs[k])
+    A = np.stack(axes, axis=1)
+    return force, np.linalg.solve(A, tau[:, hinges, None])[..., 0]

@@ -27,8 +27,8 @@ SEGMENTS: dict[str, tuple[tuple[str, ...], str, float]] = {
 }
 #: Stature of the generic Rajagopal model, m (Rajagopal et al. 2016, IEEE TBME 63:2068).
 GENERIC_HEIGHT_M = 1.70
-#: Top of the head on the generic torso, m in its frame: stature less the torso's own height.
-VERTEX_IN_TORSO = (0.0, 0.679, 0.0)
+#: Site at the top of the head.
+VERTEX_SITE = "landmark/vertex"
 
 
 def segment_spread() -> np.ndarray:
@@ -47,37 +47,46 @@ def segment_matrix(body_names: Sequence[str]) -> np.ndarray:
     return matrix
 
 
-def body_factors(model: Model, base: jax.Array, log_segments: jax.Array) -> jax.Array:
-    """Return scale factors (nbody, 3): ``base`` everywhere times the segments' own factors."""
-    matrix = jnp.array(segment_matrix(model.layout.body_names))
-    factors = base * jnp.exp(matrix @ log_segments)
-    return factors.at[0].set(1.0)
+def body_factors(
+    model: Model, base: float, log_segments: np.ndarray
+) -> tuple[jax.Array, jax.Array]:
+    """Return scale factors (nbody, 3) and their slopes by the log segments (k, nbody, 3).
+
+    ``base`` stretches everything, ``log_segments`` (k,) the segments beside it; the world keeps 1.
+    """
+    matrix = segment_matrix(model.layout.body_names)
+    factors = base * np.exp(matrix @ log_segments)
+    slopes = np.moveaxis(factors[..., None] * matrix, -1, 0)
+    factors[0] = 1.0
+    return jnp.asarray(factors, jnp.float32), jnp.asarray(slopes, jnp.float32)
 
 
 def scaled(model: Model, factors: jax.Array) -> Model:
     """Return the model with bones of other lengths; ``factors`` (nbody, 3) in body frames.
 
-    Positions only: masses and inertias stay (``compile.scale_spec`` does the whole).
+    The rule for places of ``compile.scale_spec``; masses and inertias stay.
     """
     m, layout = model.mjx, model.layout
-    parent = jnp.array(m.body_parentid)
-    tied = jnp.array(layout.dependent, dtype=int)
-    body = jnp.array(m.jnt_bodyid)[tied]
-    # A tied slide moves along an axis of its parent's frame.
-    axis = jax.vmap(_rotate)(m.body_quat[body], m.jnt_axis[tied])
-    stretch = jnp.linalg.norm(axis * factors[parent[body]], axis=1)
-    is_slide = jnp.array([model.mjx.jnt_type[j] == 2 for j in layout.dependent], dtype=bool)
-    polynomial = model.polynomial * jnp.where(is_slide, stretch, 1.0)[:, None]
-    contact_body = jnp.array(layout.contact_bodies, dtype=int)
+    above = factors[m.body_parentid]
+    rotate = jax.vmap(_rotate)
+    before = rotate(m.body_quat, model.joint_place)
+    after = rotate(m.body_quat, model.joint_place * factors)
+    polynomial = model.polynomial
+    if layout.dependent:
+        bodies = m.jnt_bodyid[np.array(layout.dependent)]
+        growth = jnp.sum(model.tied_axis**2 * above[bodies], axis=1)
+        hinge = jnp.all(model.tied_axis == 0.0, axis=1)
+        polynomial = polynomial * jnp.where(hinge, 1.0, growth)[:, None]
     return model.replace(
         mjx=m.replace(
-            body_pos=m.body_pos * factors[parent],
+            body_pos=above * (m.body_pos + before) - after,
             body_ipos=m.body_ipos * factors,
-            jnt_pos=m.jnt_pos * factors[jnp.array(m.jnt_bodyid)],
-            site_pos=m.site_pos * factors[jnp.array(m.site_bodyid)],
+            jnt_pos=m.jnt_pos * factors[m.jnt_bodyid],
+            site_pos=m.site_pos * factors[m.site_bodyid],
         ),
         polynomial=polynomial,
-        contact_position=model.contact_position * factors[contact_body],
+        joint_place=model.joint_place * factors,
+        contact_position=model.contact_position * factors[np.array(layout.contact_bodies, int)],
     )
 
 

@@ -10,7 +10,12 @@ from mjx_msk.fit.solver import Term
 Jacobians = tuple[np.ndarray, np.ndarray]  #: d/dq (T, m, n) and d/dg (T, m, k)
 
 
-def robust(residual: np.ndarray, group: int, scale: float, J: np.ndarray, J_g: np.ndarray) -> Term:
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  #: residual (T, m) and both Jacobians
+
+
+def robust(
+    residual: np.ndarray, J: np.ndarray, J_g: np.ndarray, *, group: int, scale: float
+) -> Term:
     """Apply Cauchy's loss to groups of ``group`` consecutive residuals.
 
     The loss of a group is ``c^2 log(1 + |r|^2 / c^2)`` with ``c = scale`` standard deviations
@@ -27,7 +32,7 @@ def robust(residual: np.ndarray, group: int, scale: float, J: np.ndarray, J_g: n
 
 def reprojection(
     x_camera: np.ndarray, by_x: Jacobians, observed: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Rows:
     """Return pinhole residuals of points (T, L, 3) in camera axes against (T, L, 2) = x/z, y/z.
 
     ``weight`` (T, L) is 1 / standard deviation in the same normalised units, 0 where unseen.
@@ -41,10 +46,26 @@ def reprojection(
         [np.stack([1 / z, zero, -x / z**2], -1), np.stack([zero, 1 / z, -y / z**2], -1)], -2
     )
     slope = slope * weight[..., None, None]
-    J, J_g = (
-        (slope @ j.reshape(frames, count, 3, -1)).reshape(frames, 2 * count, -1) for j in by_x
-    )
+    J, J_g = ((slope @ j).reshape(frames, 2 * count, j.shape[-1]) for j in by_x)
     return r.reshape(frames, -1), J, J_g
+
+
+def relative_points(
+    x: np.ndarray, by_x: Jacobians, observed: np.ndarray, anchors: list[int], weight: np.ndarray
+) -> Rows:
+    """Return residuals of points (T, L, 3) relative to the mean of ``anchors`` among them.
+
+    ``observed`` (T, L, 3) is relative in the same way; ``weight`` (T, L, 3) is 1 / standard
+    deviation, 0 where unseen.
+    """
+    r = (x - x[:, anchors].mean(axis=1, keepdims=True) - observed) * weight
+    J, J_g = (
+        ((j - j[:, anchors].mean(axis=1, keepdims=True)) * weight[..., None]).reshape(
+            len(x), r[0].size, j.shape[-1]
+        )
+        for j in by_x
+    )
+    return r.reshape(len(x), -1), J, J_g
 
 
 def prior(q: np.ndarray, mean: np.ndarray, spread: np.ndarray, weight: float) -> Term:

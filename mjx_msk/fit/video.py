@@ -2,60 +2,39 @@
 
 The whole clip is fitted at once: the image (reprojection), the network's metric depth, bone lengths
 that are constant and symmetric, joint limits and habits, smoothness, and feet that stand on a flat
-floor. The camera stands still at (0, 0, h); the world's X is where the person faces.
+floor. The camera stands still at (0, 0, h); the world's X is where the person faces. ``refine``
+then adds Newton's and Euler's laws: the motion must be one that the feet can cause.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.fit import terms
+from mjx_msk.fit.balance import balance_terms, consistent_forces
 from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
 from mjx_msk.fit.contact import floor_level, touching
+from mjx_msk.fit.observation import ImageObservation, first_guess, upright
 from mjx_msk.fit.points import Points, points
-from mjx_msk.fit.root import shifted, with_root_pose
-from mjx_msk.fit.scaling import (
-    GENERIC_HEIGHT_M,
-    SEGMENTS,
-    VERTEX_IN_TORSO,
-    body_factors,
-    scaled,
-    segment_spread,
-)
+from mjx_msk.fit.root import shifted
+from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, VERTEX_SITE, segment_spread
 from mjx_msk.fit.solver import Term, gauss_newton
-from mjx_msk.model import LANDMARK_PREFIX, Model
-from mjx_msk.physics.kinematics import pose
+from mjx_msk.model import ROOT_COORDINATES, Model
 
-#: Landmarks that carry the body's shape; hands and face move on their own.
-_HAND = ("pinky", "index", "thumb")
 #: Standard deviation of the stature that a model's segments add up to, m.
 _STATURE_SPREAD_M = 0.015
+#: Uncertainty of a gravity direction that a calibration gives, rad.
+_KNOWN_GRAVITY_SPREAD = 0.002
 #: Where the camera starts, so that the floor is out of the way until it is found, m.
 _FAR_ABOVE_M = 10.0
+#: The camera's unknowns: its height and two tilts.
+_CAMERA_UNKNOWNS = 3
+#: A point that is not known to touch may sink this far before it counts, m.
+_CLEARANCE_M = 0.01
 
-
-@dataclass(frozen=True, kw_only=True)
-class ImageObservation:
-    """What one camera saw of one person at T times, in the camera's axes."""
-
-    time: np.ndarray  #: (T,) s, evenly spaced
-    sites: np.ndarray  #: (L,) site index of each landmark
-    rays: np.ndarray  #: (T, L, 2) x/z and y/z without distortion
-    metric: np.ndarray  #: (T, L, 3) m, x right, y down, z away, centred between the hips
-    weight: np.ndarray  #: (T, L) 0..1, 0 where unseen
-    hips: tuple[int, int]  #: places of the right and left hip among the L landmarks
-    down: np.ndarray  #: (3,) gravity's direction in camera axes
-    gravity_known: bool
-
-    @property
-    def dt(self) -> float:
-        """Sampling interval, s."""
-        return float(self.time[1] - self.time[0]) if len(self.time) > 1 else 1.0
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,224 +43,175 @@ class VideoFit:
 
     q: np.ndarray  #: (T, n)
     base: float  #: whole-body scale
-    log_segments: np.ndarray  #: (k,) log factors of ``scaling.SEGMENTS``
+    log_segments: np.ndarray  #: (k,) log factors of ``scaling.SEGMENTS``; empty once scaled
     touching: np.ndarray  #: (T, c)
     camera_from_world: np.ndarray  #: (3, 3)
     camera_position: np.ndarray  #: (3,) m
     landmarks: np.ndarray  #: (T, L, 3) m
+    confidence: np.ndarray  #: (T, n) 0..1, share of a coordinate's variance that the image removed
     iterations: int
 
 
-def landmark_sites(model: Model, names: tuple[str, ...]) -> dict[str, int]:
-    """Return the model's site index of each landmark that it carries."""
-    sites = model.layout.site_index
-    return {n: sites[LANDMARK_PREFIX + n] for n in names if LANDMARK_PREFIX + n in sites}
-
-
-@jax.jit
-def _stature(model: Model, base: jax.Array, log_segments: jax.Array) -> jax.Array:
-    """Return the standing height of the scaled model at its neutral pose, m."""
-    model = scaled(model, body_factors(model, base, log_segments))
-    torso = model.layout.body_names.index("torso")
-    p = pose(model, jnp.zeros(model.n))
-    factors = body_factors(model, base, log_segments)
-    vertex = p.body_position[torso] + p.body_rotation[torso] @ (
-        jnp.array(VERTEX_IN_TORSO) * factors[torso]
-    )
-    sole = jnp.min(p.contacts[:, 2] - model.contact_radius)
-    return vertex[2] - sole
-
-
-_stature_slope = jax.jit(jax.grad(_stature, argnums=2))
-
-
-def upright(observation: ImageObservation) -> np.ndarray:
-    """Return the first guess of camera_from_world (3, 3): Z against gravity, X where one faces."""
-    up = -observation.down / np.linalg.norm(observation.down)
-    right_hip, left_hip = observation.hips
-    seen = observation.weight[:, list(observation.hips)].min(axis=1) > 0
-    left = observation.metric[seen, left_hip] - observation.metric[seen, right_hip]
-    facing = np.cross(left, up)
-    facing /= np.linalg.norm(facing, axis=1, keepdims=True)
-    forward = facing.mean(axis=0)
-    if np.linalg.norm(forward) < 0.2:  # turning round and round: any direction is as good
-        forward = facing[0]
-    forward -= up * (forward @ up)
-    forward /= np.linalg.norm(forward)
-    return np.column_stack([forward, np.cross(up, forward), up])
-
-
-def _place(metric: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the translations (T, 3) that put metric points onto their rays (linear least squares)."""
-    frames, count, _ = metric.shape
-    A = np.zeros((frames, count, 2, 3))
-    A[..., 0, 0] = A[..., 1, 1] = 1.0
-    A[..., 2] = -rays
-    b = rays * metric[..., 2:] - metric[..., :2]
-    w = weight[..., None]
-    A = (A * w[..., None]).reshape(frames, -1, 3)
-    b = (b * w).reshape(frames, -1, 1)
-    normal = A.swapaxes(1, 2) @ A + 1e-9 * np.eye(3)
-    return np.linalg.solve(normal, A.swapaxes(1, 2) @ b)[..., 0]
-
-
-def _initial(
-    model: Model, observation: ImageObservation, rotation: np.ndarray, base: float, mean: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the starting coordinates (T, n), standing and facing as seen, and depths (T,)."""
-    metric = np.nan_to_num(observation.metric)
-    place = _fill(_place(metric, observation.rays, observation.weight), observation.weight)
-    place = gaussian_filter1d(place, 0.1 / observation.dt, axis=0, mode="nearest")
-    right_hip, left_hip = observation.hips
-    world = metric @ rotation
-    left = gaussian_filter1d(world[:, left_hip] - world[:, right_hip], 0.1 / observation.dt, axis=0)
-    yaw = np.arctan2(-left[:, 0], left[:, 1])
-    # The pelvis's own axes: x forward, y up, z right.
-    neutral = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    pelvis = Rotation.from_rotvec(yaw[:, None] * [0.0, 0.0, 1.0]).as_matrix() @ neutral
-    hip_in_pelvis = np.asarray(model.mjx.site_pos)[observation.sites[[right_hip, left_hip]]]
-    offset = pelvis @ hip_in_pelvis.mean(axis=0) * base
-    q = np.tile(mean, (len(place), 1))
-    return with_root_pose(model, q, pelvis, place @ rotation - offset), place[:, 2]
-
-
-def _fill(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Interpolate frames in which too little was seen to place the person."""
-    good = (weight > 0.1).sum(axis=1) >= 4
-    index = np.arange(len(values))
-    return np.column_stack([np.interp(index, index[good], column[good]) for column in values.T])
-
-
+@dataclass(frozen=True, kw_only=True)
 class _Problem:
-    """All terms of the fit as functions of (q, g); g = segments, camera height, camera tilt."""
+    """All terms of the fit as functions of (q, g); g = segments, camera height, camera tilts."""
 
-    def __init__(
-        self, model: Model, observation: ImageObservation, config: FitConfig, height_m: float,
-        treadmill_m_s: float,
-    ) -> None:  # fmt: skip
-        self.model, self.seen, self.config = model, observation, config
-        self.base = height_m / GENERIC_HEIGHT_M
-        self.height_m = height_m
-        self.k = len(SEGMENTS)
-        self.rotation = upright(observation)
-        self.habits = habits(model)
-        rate = 1.0 / observation.dt
-        self.time_weight = np.sqrt(min(1.0, config.observation_rate_hz / rate))
-        self.travel = np.array([-treadmill_m_s, 0.0])
-        self.g = np.zeros(self.k + 3)
-        self.g[self.k] = _FAR_ABOVE_M
-        start, self.depth = _initial(model, observation, self.rotation, self.base, self.habits.mean)
-        self.q = shifted(model, start, np.array([0.0, 0.0, _FAR_ABOVE_M]))
-        self.touch = np.zeros((len(self.q), len(model.contact_radius)))
-        self.bounds = np.asarray(model.q_range, float)
-        self.bounds[:6] = (-np.inf, np.inf)
+    model: Model
+    seen: ImageObservation
+    config: FitConfig
+    rotation: np.ndarray  #: camera_from_world before the tilts
+    depth: np.ndarray  #: (T,) m
+    base: float
+    height_m: float
+    segments: int  #: how many segments are unknown
+    belt: np.ndarray  #: (2,) m/s, how the ground moves
+    touch: np.ndarray  #: (T, c)
+    forces: np.ndarray | None = None  #: (T, c, 3) N, where the laws of motion take part
+
+    @property
+    def time_weight(self) -> float:
+        """Weight of one frame: faster footage adds frames, not independent information."""
+        return float(np.sqrt(min(1.0, self.config.observation_rate_hz * self.seen.dt)))
+
+    @property
+    def radius(self) -> np.ndarray:
+        return np.asarray(self.model.contact_radius, float)
 
     def camera(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return camera_from_world and the camera's position for globals ``g``."""
-        tilt = Rotation.from_rotvec([g[self.k + 1], 0.0, g[self.k + 2]]).as_matrix()
-        return tilt @ self.rotation, np.array([0.0, 0.0, g[self.k]])
+        height, pitch, roll = g[self.segments :]
+        tilt = Rotation.from_rotvec([pitch, 0.0, roll]).as_matrix()
+        return tilt @ self.rotation, np.array([0.0, 0.0, height])
 
     def points(self, q: np.ndarray, g: np.ndarray) -> Points:
-        return points(self.model, self.base, q, g[: self.k])
+        return points(self.model, self.base, q, g[: self.segments])
 
-    def spheres(self, p: Points) -> slice:
+    def soles(self, p: Points) -> slice:
         """Return where the contact spheres lie among the points."""
-        count = len(self.model.contact_radius)
-        return slice(p.position.shape[1] - 1 - count, p.position.shape[1] - 1)
+        last = p.position.shape[1] - 1
+        return slice(last - len(self.radius), last)
 
     def terms(self, q: np.ndarray, g: np.ndarray) -> list[Term]:
         p = self.points(q, g)
-        return [
-            *self._image_terms(p, g),
-            *self._body_terms(q, g),
-            *self._floor_terms(p),
-        ]
+        found = [*self.image_terms(p, g), *self._body_terms(q, g), *self._floor_terms(p)]
+        if self.forces is not None:
+            found += balance_terms(
+                self.model, q, p, self.soles(p), self.forces, self.seen.dt, self.time_weight
+            )
+        return found
 
-    def _image_terms(self, p: Points, g: np.ndarray) -> list[Term]:
+    def image_terms(self, p: Points, g: np.ndarray) -> list[Term]:
         config, seen = self.config, self.seen
         R, center = self.camera(g)
-        sites = seen.sites
+        sites, hips, k = seen.sites, list(seen.hips), self.segments
         x = (p.position[:, sites] - center) @ R.T
         by_q = R @ p.by_q[:, sites]
         by_g = np.zeros((*x.shape, len(g)))
-        by_g[..., : self.k] = R @ p.by_scale[:, sites]
-        by_g[..., self.k] = -R[:, 2]
-        by_g[..., self.k + 1] = np.cross([1.0, 0.0, 0.0], x)
-        by_g[..., self.k + 2] = np.cross([0.0, 0.0, 1.0], x)
+        by_g[..., :k] = R @ p.by_scale[:, sites]
+        by_g[..., k] = -R[:, 2]
+        by_g[..., k + 1] = np.cross([1.0, 0.0, 0.0], x)
+        by_g[..., k + 2] = np.cross([0.0, 0.0, 1.0], x)
         weight = seen.weight * self.time_weight
         sharp = weight * self.depth[:, None] / config.pixel_spread_m
         image = terms.reprojection(x, (by_q, by_g), seen.rays, sharp)
-
         spread = np.array([config.lateral_spread_m, config.lateral_spread_m, config.depth_spread_m])
-        hips = list(seen.hips)
-        scale = (weight[..., None] / spread)[..., None]
-        shape = (len(x), -1)
-        metric = np.nan_to_num(seen.metric)
-        r = (x - x[:, hips].mean(1, keepdims=True) - metric) * scale[..., 0]
-        J = (by_q - by_q[:, hips].mean(1, keepdims=True)) * scale
-        J_g = (by_g - by_g[:, hips].mean(1, keepdims=True)) * scale
+        metric = terms.relative_points(
+            x, (by_q, by_g), np.nan_to_num(seen.metric), hips, weight[..., None] / spread
+        )
         return [
-            terms.robust(image[0], 2, config.robust_scale, image[1], image[2]),
-            terms.robust(
-                r.reshape(shape), 3, config.robust_scale,
-                J.reshape(len(x), -1, by_q.shape[-1]), J_g.reshape(len(x), -1, len(g)),
-            ),
-        ]  # fmt: skip
-
-    def _body_terms(self, q: np.ndarray, g: np.ndarray) -> list[Term]:
-        h = self.habits
-        tilt_spread = 0.002 if self.seen.gravity_known else self.config.gravity_spread_rad
-        segments = jnp.asarray(g[: self.k], jnp.float32)
-        stature = float(_stature(self.model, self.base, segments)) - self.height_m
-        slope = np.zeros((1, len(g)))
-        slope[0, : self.k] = np.asarray(_stature_slope(self.model, self.base, segments))
-        own = np.concatenate([1.0 / segment_spread(), [0.0], [1.0 / tilt_spread] * 2])
-        residual = np.concatenate([g * own, [stature / _STATURE_SPREAD_M]])
-        J_g = np.concatenate([np.diag(own), slope / _STATURE_SPREAD_M])
-        return [
-            terms.prior(q, h.mean, h.spread, self.time_weight),
-            terms.limits(q, self.bounds, np.full(q.shape[1], LIMIT_SPREAD)),
-            terms.smoothness(q, self.seen.dt, h.jerk, self.time_weight),
-            terms.shared(residual, J_g, q.shape),
+            terms.robust(*image, group=2, scale=config.robust_scale),
+            terms.robust(*metric, group=3, scale=config.robust_scale),
         ]
 
+    def _body_terms(self, q: np.ndarray, g: np.ndarray) -> list[Term]:
+        habit = habits(self.model)
+        bounds = np.asarray(self.model.q_range, float)
+        bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
+        return [
+            terms.prior(q, habit.mean, habit.spread, self.time_weight),
+            terms.limits(q, bounds, np.full(q.shape[1], LIMIT_SPREAD)),
+            terms.smoothness(q, self.seen.dt, habit.jerk, self.time_weight),
+            self._size_term(q, g),
+        ]
+
+    def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
+        """Segments near their usual share of stature, stature as given, gravity as believed."""
+        k = self.segments
+        known = self.seen.gravity_known
+        tilt = _KNOWN_GRAVITY_SPREAD if known else self.config.gravity_spread_rad
+        own = np.concatenate([1.0 / segment_spread()[:k], [0.0], [1.0 / tilt] * 2])
+        residual, J = g * own, np.diag(own)
+        if k:
+            stature, by_segment = _stature(self.model, self.base, g[:k])
+            row = np.concatenate([by_segment, np.zeros(_CAMERA_UNKNOWNS)]) / _STATURE_SPREAD_M
+            residual = np.append(residual, (stature - self.height_m) / _STATURE_SPREAD_M)
+            J = np.vstack([J, row])
+        return terms.shared(residual, J, q.shape)
+
     def _floor_terms(self, p: Points) -> list[Term]:
-        config, soles = self.config, self.spheres(p)
+        soles = self.soles(p)
         centre, by_q = p.position[:, soles], p.by_q[:, soles]
-        by_scale = p.by_scale[:, soles]
-        pad = np.zeros((*by_scale.shape[:-1], 3))
-        by_g = np.concatenate([by_scale, pad], axis=-1)
-        height = centre[..., 2] - np.asarray(self.model.contact_radius)
-        touch = self.touch
-        frames = len(centre)
-        flat = (frames, 2 * height.shape[1], -1)
+        pad = np.zeros((*centre.shape, _CAMERA_UNKNOWNS))
+        by_g = np.concatenate([p.by_scale[:, soles], pad], axis=-1)
+        touch = self.touch * self.time_weight
+        flat = (len(centre), 2 * len(self.radius), -1)
+        across = (by_q[:, :, :2].reshape(flat), by_g[:, :, :2].reshape(flat))
+        dt = self.seen.dt
         return [
             terms.floor_height(
-                height, (by_q[:, :, 2], by_g[:, :, 2]), touch * self.time_weight,
-                spread_m=config.touch_height_m, clearance_m=0.01,
+                centre[..., 2] - self.radius, (by_q[:, :, 2], by_g[:, :, 2]), touch,
+                spread_m=self.config.touch_height_m, clearance_m=_CLEARANCE_M,
             ),
             terms.no_slip(
-                centre[..., :2], (by_q[:, :, :2].reshape(flat), by_g[:, :, :2].reshape(flat)),
-                touch * self.time_weight, self.travel * self.seen.dt,
-                config.touch_slip_m_s * self.seen.dt,
+                centre[..., :2], across, touch, self.belt * dt, self.config.touch_slip_m_s * dt
             ),
         ]  # fmt: skip
 
-    def find_floor(self, q: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (q, g) moved up or down together so that the floor is at z = 0."""
+    def sole_positions(self, q: np.ndarray, g: np.ndarray) -> np.ndarray:
         p = self.points(q, g)
-        radius = np.asarray(self.model.contact_radius)
-        level = floor_level(p.position[:, self.spheres(p)], radius, self.seen.dt)
-        lower = shifted(self.model, q, np.array([0.0, 0.0, -level]))
-        moved = g.copy()
-        moved[self.k] -= level
-        return lower, moved
+        return p.position[:, self.soles(p)]
 
-    def find_touch(self, q: np.ndarray, g: np.ndarray) -> None:
-        """Update which sole points touch the floor."""
+    def with_touch(self, q: np.ndarray, g: np.ndarray) -> "_Problem":
+        """Return the problem with fresh beliefs about which sole points touch the floor."""
+        soles = self.sole_positions(q, g)
+        return replace(self, touch=touching(soles, self.radius, self.seen.dt, self.belt))
+
+    def on_floor(self, q: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (q, g) moved up or down together so that the floor is at z = 0."""
+        level = floor_level(self.sole_positions(q, g), self.radius, self.seen.dt)
+        lowered = g.copy()
+        lowered[self.segments] -= level
+        return shifted(self.model, q, np.array([0.0, 0.0, -level])), lowered
+
+    def result(self, q: np.ndarray, g: np.ndarray, steps: int) -> VideoFit:
         p = self.points(q, g)
-        radius = np.asarray(self.model.contact_radius)
-        self.touch = touching(p.position[:, self.spheres(p)], radius, self.seen.dt, self.travel)
+        rotation, center = self.camera(g)
+        return VideoFit(
+            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch,
+            camera_from_world=rotation, camera_position=center,
+            landmarks=p.position[:, self.seen.sites],
+            confidence=_confidence(self.image_terms(p, g), habits(self.model).spread),
+            iterations=steps,
+        )  # fmt: skip
+
+
+def _stature(model: Model, base: float, log_segments: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the standing height of the scaled model, m, and its slope by the segments (k,)."""
+    p = points(model, base, np.zeros((1, model.n)), log_segments)
+    first_sole = p.position.shape[1] - 1 - len(model.contact_radius)
+    sole = first_sole + int(np.argmin(p.position[0, first_sole:-1, 2]))
+    vertex = model.layout.site_index[VERTEX_SITE]
+    radius = float(model.contact_radius[sole - first_sole])
+    height = p.position[0, vertex, 2] - p.position[0, sole, 2] + radius
+    return float(height), p.by_scale[0, vertex, 2] - p.by_scale[0, sole, 2]
+
+
+def _confidence(observed: list[Term], spread: np.ndarray) -> np.ndarray:
+    """Return how far the observations narrow each coordinate: 1 - variance after / before."""
+    before = np.where(np.isfinite(spread), spread, 1.0) ** 2
+    information = sum(t.by_offset[0].swapaxes(1, 2) @ t.by_offset[0] for t in observed)
+    after = np.linalg.inv(information + np.diag(1.0 / before))
+    return np.clip(1.0 - np.diagonal(after, axis1=1, axis2=2) / before, 0.0, 1.0)
 
 
 def fit_video(
@@ -291,32 +221,62 @@ def fit_video(
     height_m: float,
     treadmill_m_s: float = 0.0,
     config: FitConfig | None = None,
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: Progress = lambda label: None,
 ) -> VideoFit:
-    """Fit the model's coordinates, its segment lengths and the camera's pose to one clip."""
+    """Fit the generic model's coordinates, its segment lengths and the camera's pose to a clip."""
     config = config or FitConfig()
-    problem = _Problem(model, observation, config, height_m, treadmill_m_s)
-    q, g = problem.q, problem.g
-    steps = 0
-
-    def solve(q: np.ndarray, g: np.ndarray, label: str):
-        nonlocal steps
-        if on_progress is not None:
-            on_progress(label)
-        solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
-        steps += solution.iterations
-        return solution.x, solution.g
-
-    q, g = solve(q, g, "pose")
-    q, g = problem.find_floor(q, g)
-    for _ in range(3):
-        problem.find_touch(q, g)
-        q, g = solve(q, g, "floor")
-    problem.find_touch(q, g)
-    R, center = problem.camera(g)
-    p = problem.points(q, g)
-    return VideoFit(
-        q=q, base=problem.base, log_segments=g[: problem.k], touching=problem.touch,
-        camera_from_world=R, camera_position=center,
-        landmarks=p.position[:, observation.sites], iterations=steps,
+    base = height_m / GENERIC_HEIGHT_M
+    rotation = upright(observation)
+    q, depth = first_guess(model, observation, rotation, base, habits(model).mean)
+    q = shifted(model, q, np.array([0.0, 0.0, _FAR_ABOVE_M]))
+    g = np.zeros(len(SEGMENTS) + _CAMERA_UNKNOWNS)
+    g[len(SEGMENTS)] = _FAR_ABOVE_M
+    problem = _Problem(
+        model=model, seen=observation, config=config, rotation=rotation, depth=depth, base=base,
+        height_m=height_m, segments=len(SEGMENTS), belt=np.array([-treadmill_m_s, 0.0]),
+        touch=np.zeros((len(q), len(model.contact_radius))),
     )  # fmt: skip
+    on_progress("fitting the pose")
+    solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
+    steps = solution.iterations
+    q, g = problem.on_floor(solution.x, solution.g)
+    for _ in range(config.floor_rounds):
+        on_progress("standing on the floor")
+        problem = problem.with_touch(q, g)
+        solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
+        q, g, steps = solution.x, solution.g, steps + solution.iterations
+    return problem.with_touch(q, g).result(q, g, steps)
+
+
+def refine(
+    model: Model,
+    observation: ImageObservation,
+    start: VideoFit,
+    *,
+    treadmill_m_s: float = 0.0,
+    config: FitConfig | None = None,
+    on_progress: Progress = lambda label: None,
+) -> VideoFit:
+    """Refine a fit on the subject's own scaled ``model`` with the laws of motion in the loop.
+
+    Foot forces that come closest to what the motion demands, and a motion that comes closer to
+    what those forces can do, take turns.
+    """
+    config = config or FitConfig()
+    depth = ((start.landmarks - start.camera_position) @ start.camera_from_world.T)[..., 2]
+    problem = _Problem(
+        model=model, seen=observation, config=config, rotation=start.camera_from_world,
+        depth=depth.mean(axis=1), base=1.0, height_m=0.0, segments=0,
+        belt=np.array([-treadmill_m_s, 0.0]), touch=start.touching,
+    )  # fmt: skip
+    q, g = start.q, np.array([start.camera_position[2], 0.0, 0.0])
+    steps = start.iterations
+    for turn in range(config.balance_rounds):
+        on_progress(f"balancing forces, round {turn + 1} of {config.balance_rounds}")
+        p = problem.points(q, g)
+        forces = consistent_forces(model, q, p, problem.soles(p), problem.touch, observation.dt)
+        problem = replace(problem, forces=forces)
+        solution = gauss_newton(problem.terms, q, g, iterations=config.balance_iterations)
+        q, g, steps = solution.x, solution.g, steps + solution.iterations
+        problem = problem.with_touch(q, g)
+    return problem.result(q, g, steps)

@@ -4,5 +4,5 @@ from mjx_msk.physics.dynamics import Loads as Loads
 from mjx_msk.physics.dynamics import forward_dynamics as forward_dynamics
 from mjx_msk.physics.dynamics import inverse_dynamics as inverse_dynamics
 from mjx_msk.physics.kinematics import Pose as Pose
-from mjx_msk.physics.kinematics import angular_momentum as angular_momentum
+from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose

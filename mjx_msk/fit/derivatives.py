@@ -1,0 +1,25 @@
+"""Velocities and accelerations of sampled coordinates."""
+
+import numpy as np
+from scipy import interpolate, signal
+
+
+def lowpass(values: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+    """Return ``values`` (T, ...) after a zero-lag third-order Butterworth filter, run both ways.
+
+    The filter of OpenSim's inverse dynamics tool; ends are padded by point reflection. Values
+    sampled too slowly for the cutoff come back unchanged.
+    """
+    if cutoff_hz >= 0.5 * rate_hz or len(values) < 4:
+        return values
+    b, a = signal.butter(3, cutoff_hz, fs=rate_hz)
+    pad = min(len(values) - 1, round(rate_hz))
+    return signal.filtfilt(b, a, values, axis=0, padtype="odd", padlen=pad)
+
+
+def derivatives(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first two derivatives of the quintic spline through ``values`` (T, ...)."""
+    if len(time) < 2:
+        return np.zeros_like(values), np.zeros_like(values)
+    spline = interpolate.make_interp_spline(time, values, k=min(5, (len(time) - 1) // 2 * 2 + 1))
+    return spline.derivative(1)(time), spline.derivative(2)(time)
