@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
+from mjx_msk.compile.frames import frame_of
+from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, matrix
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,9 @@ class Reference:
         """Return each body's name, origin (3,) and rotation (3, 3) in the world with Z up."""
         result = []
         for body in self.model.getBodySet():
-            transform = body.getTransformInGround(self.state)
-            matrix = transform.R().asMat33()
-            rotation = np.array([[matrix.get(i, j) for j in range(3)] for i in range(3)])
-            position = WORLD_FROM_GROUND @ transform.p().to_numpy()
-            result.append((body.getName(), position, WORLD_FROM_GROUND @ rotation))
+            place = frame_of(body.getTransformInGround(self.state))
+            position = WORLD_FROM_GROUND @ place.position
+            result.append((body.getName(), position, WORLD_FROM_GROUND @ place.rotation))
         return result
 
     def length(self, muscle: str) -> float:
@@ -190,9 +189,7 @@ def _inertial_errors(reference: Reference, model: mujoco.MjModel) -> tuple[float
     errors = np.zeros(3)
     for body in reference.model.getBodySet():
         ours = model.body(body.getName())
-        rotation = np.zeros(9)
-        mujoco.mju_quat2Mat(rotation, ours.iquat)
-        rotation = rotation.reshape(3, 3)
+        rotation = matrix(ours.iquat)
         inertia = rotation @ np.diag(ours.inertia) @ rotation.T
         six = [body.get_inertia().get(i) for i in range(6)]
         expected = np.array(

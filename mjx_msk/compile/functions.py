@@ -1,12 +1,15 @@
 """Functions of one coordinate: OpenSim's kinds, and polynomials that MuJoCo can tie joints with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
+from scipy.optimize import least_squares
 
 from mjx_msk.compile.source import ScalarFunction
 
+POINTS = 120  #: samples of a function that is fitted
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
 
 
@@ -68,8 +71,65 @@ def quartic(function: ScalarFunction, interval: tuple[float, float]) -> np.ndarr
     if function.coefficients is not None and len(function.coefficients) <= QUARTIC + 1:
         coefficients = np.array(function.coefficients)
     else:
-        low, high = interval
-        x = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(200) + 0.5) / 200)
+        x = _chebyshev_points(interval)
         fitted = Chebyshev.fit(x, function.evaluate(x), QUARTIC, domain=interval)
         coefficients = fitted.convert(kind=Polynomial).coef
     return np.pad(coefficients, (0, QUARTIC + 1 - len(coefficients)))
+
+
+def error(
+    function: ScalarFunction, polynomials: Sequence[np.ndarray], interval: tuple[float, float]
+) -> float:
+    """Return the largest error over an interval of one quartic, or of a ``series`` of them."""
+    if function.coefficients is not None and len(function.coefficients) <= QUARTIC + 1:
+        return 0.0
+    x = _chebyshev_points(interval)
+    first, *further = [Polynomial(coefficients) for coefficients in polynomials]
+    moved = first(x)
+    if further:
+        moved = moved + further[0](moved - first(0.0))
+    if len(further) > 1:
+        moved = moved + further[1](x)
+    return float(np.abs(function.evaluate(x) - moved).max())
+
+
+def series(
+    function: ScalarFunction, interval: tuple[float, float], joints: int
+) -> tuple[np.ndarray, ...]:
+    """Return 2 or 3 quartics whose joints, moving one after the other, come close to a function.
+
+    The joints move by a = A(x) - A(0), b = B(a) and c = C(x), and f(x) = A(0) + a + b + c. The
+    composition B(A(x)) has degree 16 and bends where a single quartic cannot. Least squares on
+    x scaled to [-1, 1], from the best of a few seeded starts.
+    """
+    x = _chebyshev_points(interval)
+    middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
+    u, y = (x - middle) / half, function.evaluate(x)
+    scale = np.ptp(y) / 2
+
+    def parts(p: np.ndarray) -> tuple[Polynomial, Polynomial, Polynomial]:
+        return Polynomial([0, 1, *p[:3]]), Polynomial(p[3:8]), Polynomial([0, 0, *p[8:]])
+
+    def residual(p: np.ndarray) -> np.ndarray:
+        inner, outer, rest = parts(p)
+        return outer(inner(u)) + rest(u) - y / scale
+
+    size = 8 if joints == 2 else 11
+    starts = np.random.default_rng(0).normal(0, 0.3, (8, size)) + np.eye(size)[4]
+    fits = [least_squares(residual, start, max_nfev=300) for start in starts]
+    inner, outer, rest = parts(min(fits, key=lambda fit: fit.cost).x)
+
+    from_x = Polynomial([-middle / half, 1 / half])
+    inner, rest = inner(from_x), scale * rest(from_x)
+    at_zero = inner(0.0)  # joint a is scale * (inner - at_zero)
+    outer = scale * outer(Polynomial([at_zero, 1 / scale]))
+    a = scale * (inner - at_zero) + outer(0.0) + rest(0.0)
+    b = outer - outer(0.0) - Polynomial([0, 1])
+    c = rest - rest(0.0)
+    padded = [np.pad(p.coef, (0, QUARTIC + 1 - len(p.coef))) for p in (a, b, c)]
+    return tuple(padded[:joints])
+
+
+def _chebyshev_points(interval: tuple[float, float]) -> np.ndarray:
+    low, high = interval
+    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)

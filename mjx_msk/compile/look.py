@@ -162,13 +162,13 @@ def add_look(spec: mujoco.MjSpec) -> None:
 def _add_lamp(root: mujoco.MjsBody) -> None:
     """Add a lamp that follows the first body, so that the shadow stays sharp wherever it goes."""
     body_from_world = matrix(root.quat).T
-    offset = np.array([1.5, -2.0, 4.0])
+    offset, aim = np.array([1.5, -2.0, 4.0]), np.array([-1.5, 2.0, -4.5])
     root.add_light(
         name="lamp",
         type=mujoco.mjtLightType.mjLIGHT_SPOT,
         mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
         pos=body_from_world @ offset,
-        dir=-body_from_world @ (offset + [0, 0, 0.5]),
+        dir=body_from_world @ aim,
         diffuse=[0.55, 0.55, 0.55],
         cutoff=60,
         exponent=1,
@@ -201,7 +201,7 @@ def _draw_rods(body: mujoco.MjsBody) -> None:
     for end in ends:
         length = np.linalg.norm(end)
         if length > 0.02:
-            _add_capsule(body, np.zeros(3), end, min(0.02, length / 5))
+            _add_capsule(body, np.zeros(3), end, min(0.02, float(length) / 5))
 
 
 def _add_capsule(body: mujoco.MjsBody, start: np.ndarray, end: np.ndarray, radius: float) -> None:
@@ -209,7 +209,7 @@ def _add_capsule(body: mujoco.MjsBody, start: np.ndarray, end: np.ndarray, radiu
     across = np.cross(along, np.eye(3)[np.argmin(np.abs(along))])
     across /= np.linalg.norm(across)
     rotation = np.column_stack([across, np.cross(along, across), along])
-    size = [radius, np.linalg.norm(end - start) / 2, 0]
+    size = np.array([radius, np.linalg.norm(end - start) / 2, 0])
     capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
     _add(body, capsule, (start + end) / 2, size, "bone", quaternion(rotation))
 

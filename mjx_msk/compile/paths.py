@@ -129,7 +129,7 @@ class _Path:
         self.lengths.append(self._geometry.getLength(state))
         if not self._wraps:
             return
-        segment, touched = -1, []
+        segment, touched = -1, list[str]()
         path = self._geometry.getCurrentPath(state)
         for point in (path.get(i) for i in range(path.getSize())):
             contact = self._opensim.PathWrapPoint.safeDownCast(point)

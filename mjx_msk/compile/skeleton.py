@@ -1,12 +1,12 @@
 """Bodies, joints and couplings: a `Source` as a MuJoCo tree in which ``qpos == q``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.functions import compose, identity, quartic
+from mjx_msk.compile.functions import compose, error, identity, quartic, series
 from mjx_msk.compile.source import GROUND, Axis, Body, Coordinate, Joint, ScalarFunction, Source
 from mjx_msk.errors import MskError
 
@@ -14,8 +14,17 @@ from mjx_msk.errors import MskError
 WORLD_FROM_GROUND = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
-def add_skeleton(spec: mujoco.MjSpec, source: Source) -> None:
+MAX_JOINTS = 6  #: of one MuJoCo body
+#: Up to this error one joint follows a function, however many are allowed.
+TOLERANCE = {True: np.radians(0.05), False: 5e-4}  # hinge: rad, slide: m
+#: Keeps the mass matrix regular where joints in series share an axis; far too little to feel.
+ARMATURE = {True: 1e-6, False: 1e-3}  # hinge: kg m^2, slide: kg
+
+
+def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False) -> None:
     """Add every body and joint of ``source`` to an empty ``spec``, then its couplings.
+
+    With ``in_series``, up to three joints on one axis follow what a single quartic misses.
 
     Raises ``MskError`` for loops, bodies without a joint, and motions that no joint can follow.
     """
@@ -29,7 +38,7 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source) -> None:
                 remedy="Cut the loop in the model.",
             )
         for joint in ready:
-            _add_body(spec, source, joint)
+            _add_body(spec, source, joint, in_series)
             added.add(joint.child)
             waiting.remove(joint)
     for body in source.bodies:
@@ -64,16 +73,22 @@ def quaternion(rotation: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Motion:
-    """An axis that moves by a polynomial (5,), lowest first, of an independent coordinate."""
+    """An axis that moves by a function of an independent coordinate.
+
+    ``polynomials`` (5 coefficients each, lowest first) are those of one joint, or of up to three
+    in ``series``.
+    """
 
     axis: Axis
-    polynomial: np.ndarray
+    function: ScalarFunction
+    interval: tuple[float, float]
+    polynomials: tuple[np.ndarray, ...]
     coordinate: str | None
 
     @property
     def rest(self) -> float:
         """The motion at coordinate zero, which becomes part of the body's place."""
-        return float(self.polynomial[0])
+        return float(self.polynomials[0][0])
 
     @property
     def turn(self) -> np.ndarray:
@@ -83,7 +98,13 @@ class _Motion:
     @property
     def one_to_one(self) -> bool:
         """Whether the axis can carry the coordinate itself."""
-        return abs(self.polynomial[1]) == 1 and not self.polynomial[2:].any()
+        polynomial = self.polynomials[0]
+        return abs(polynomial[1]) == 1 and not polynomial[2:].any()
+
+    @property
+    def excess(self) -> float:
+        """The error of the polynomials, in units of what is tolerated."""
+        return error(self.function, self.polynomials, self.interval) / TOLERANCE[self.axis.hinge]
 
 
 def matrix(quaternion: np.ndarray) -> np.ndarray:
@@ -91,7 +112,7 @@ def matrix(quaternion: np.ndarray) -> np.ndarray:
     return Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
 
 
-def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
+def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint, in_series: bool) -> None:
     """Add the child of a joint, placed where its coordinates are zero, and its MuJoCo joints.
 
     OpenSim: parent_from_child = parent_frame * motions * child_frame^-1. What the axes do at
@@ -99,6 +120,8 @@ def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
     in that place, so it is turned back by the rest rotations that come after it.
     """
     motions = [_motion(source, axis) for axis in joint.axes]
+    if in_series:
+        motions = _refined(motions)
     shift = sum((m.axis.direction * m.rest for m in motions if not m.axis.hinge), np.zeros(3))
     after = [np.eye(3)]  # the rest rotation of the axes after the last, the last but one, ...
     for motion in reversed(motions):
@@ -125,10 +148,25 @@ def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
 
 def _motion(source: Source, axis: Axis) -> _Motion:
     if axis.coordinate is None:
-        return _Motion(axis, quartic(axis.function, (0.0, 0.0)), None)
+        here = (0.0, 0.0)
+        return _Motion(axis, axis.function, here, (quartic(axis.function, here),), None)
     independent, chain = _independent(source, axis.coordinate)
+    function = compose(axis.function, chain)
     interval = _interval(source.coordinates[independent])
-    return _Motion(axis, quartic(compose(axis.function, chain), interval), independent)
+    return _Motion(axis, function, interval, (quartic(function, interval),), independent)
+
+
+def _refined(motions: list[_Motion]) -> list[_Motion]:
+    """Return the motions, the worst ones with more joints, as far as a body can have them."""
+    spare = MAX_JOINTS - sum(motion.coordinate is not None for motion in motions)
+    for _ in range(spare):
+        wanting = [m for m in motions if m.excess > 1.0 and len(m.polynomials) < 3]
+        if not wanting:
+            break
+        worst = max(wanting, key=lambda m: m.excess)
+        better = series(worst.function, worst.interval, len(worst.polynomials) + 1)
+        motions = [replace(m, polynomials=better) if m is worst else m for m in motions]
+    return motions
 
 
 def _carriers(source: Source, joint: Joint, motions: list[_Motion]) -> list[_Motion]:
@@ -192,7 +230,7 @@ def _add_independent(
     body.add_joint(
         name=coordinate.name,
         type=_joint_type(motion.axis),
-        axis=direction * motion.polynomial[1],
+        axis=direction * motion.polynomials[0][1],
         pos=joint.child_frame.position,
         range=coordinate.range,
         # The room and the heading of a recording do not bound where a person may go.
@@ -212,16 +250,20 @@ def _add_dependent(
     Its user data hold the axis in the joint's parent frame, for scaling.
     """
     assert motion.coordinate is not None
-    name = f"{joint.name}/{motion.axis.name}"
-    body.add_joint(
-        name=name,
-        type=_joint_type(motion.axis),
-        axis=direction,
-        pos=joint.child_frame.position,
-        limited=False,
-        userdata=motion.axis.direction,
-    )
-    tie(spec, name, motion.coordinate, motion.polynomial - [motion.rest, 0, 0, 0, 0])
+    first = f"{joint.name}/{motion.axis.name}"
+    drivers = (motion.coordinate, first, motion.coordinate)
+    for index, polynomial in enumerate(motion.polynomials):
+        name = f"{first}/{index + 1}" if index else first
+        body.add_joint(
+            name=name,
+            type=_joint_type(motion.axis),
+            axis=direction,
+            pos=joint.child_frame.position,
+            limited=False,
+            armature=ARMATURE[motion.axis.hinge] if len(motion.polynomials) > 1 else 0.0,
+            userdata=motion.axis.direction,
+        )
+        tie(spec, name, drivers[index], polynomial * [0, 1, 1, 1, 1])
 
 
 def tie(spec: mujoco.MjSpec, dependent: str, independent: str, polynomial: np.ndarray) -> None:
