@@ -53,10 +53,11 @@ def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
     from mjx_msk.report.strip import Strip
 
     frames = output_times(motion.time)[0]
-    video_times = np.asarray(job["video_times"]) if job["video_times"] else motion.time
     stage = Stage(motion, job["model_xml"], MODEL_WIDTH, PANEL_HEIGHT)
     overlay, strip = Overlay(motion), None
-    source = video_frames(job["video"], video_times[frames]) if job["video"] else None
+    source = None
+    if job["video"]:
+        source = video_frames(job["video"], motion.time[frames], job["slow_motion"])
     for frame in frames:
         panels = [stage.draw(frame)]
         if source is not None:
@@ -67,11 +68,11 @@ def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
     stage.close()
 
 
-def video_frames(path: str, times: np.ndarray) -> Iterator[np.ndarray]:
+def video_frames(path: str, times: np.ndarray, slow_motion: float) -> Iterator[np.ndarray]:
     """Yield, for each of the increasing times (s), the video frame nearest to it."""
     from mjx_msk.vision.video import frames
 
-    decoded = frames(path)
+    decoded = frames(path, slow_motion=slow_motion)
     time, image = next(decoded)
     following: tuple[float, np.ndarray] | None = (time, image)
     for wanted in times:
