@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from mjx_msk.vision import video
 from mjx_msk.vision.bundle import pose_model
 from mjx_msk.vision.landmarks import Landmarks
 from mjx_msk.vision.tracks import Detection, associate, distinct
+from mjx_msk.vision.twice import combined, mirrored_back
 
 OnFrame = Callable[[int, int], None]  #: called with (frames done, frames in all)
 
@@ -41,7 +43,7 @@ class PoseFrontEnd(Protocol):
 
 
 class MediaPipePose:
-    """MediaPipe Pose (Tasks API, video mode).
+    """MediaPipe Pose (Tasks API, video mode), looking at each frame and at its mirror image.
 
     One person is followed from frame to frame at the least cost; where the sampled frames show
     several people, all of them are, which also runs the person detector on every frame.
@@ -67,20 +69,26 @@ class MediaPipePose:
         ``samples`` are frames spread over the video (``video.sample``), read here if not given.
         Raises ``MskError`` for an unreadable video or model file.
         """
-        images = [image for _, image in samples or video.sample(info)]
-        people = self._people_to_follow(images)
+        people = self._people_to_follow([image for _, image in samples or video.sample(info)])
         times: list[float] = []
         found: list[list[Detection]] = []
-        with self._landmarker("VIDEO", num_poses=people) as landmarker:
-            for index, (time_s, image) in enumerate(
-                video.frames(info.path, slow_motion=info.slow_motion)
-            ):
+        with (
+            self._landmarker("VIDEO", num_poses=people) as direct,
+            self._landmarker("VIDEO", num_poses=people) as mirror,
+            ThreadPoolExecutor(1) as helper,  # a landmarker keeps one core busy
+        ):
+            for time_s, image in video.frames(info.path, slow_motion=info.slow_motion):
+                flipped = np.ascontiguousarray(image[:, ::-1])
+                tick = len(times) * _TICK_MS
                 with _quiet():
-                    result = landmarker.detect_for_video(_wrapped(image), index * _TICK_MS)
+                    later = helper.submit(mirror.detect_for_video, _wrapped(flipped), tick)
+                    first = direct.detect_for_video(_wrapped(image), tick)
+                    second = later.result()
+                back = [mirrored_back(d, info.width) for d in _detections(second, info.image_size)]
                 times.append(time_s)
-                found.append(_detections(result, info.image_size))
+                found.append(combined(_detections(first, info.image_size), back))
                 if on_frame is not None:
-                    on_frame(index + 1, info.frame_count)
+                    on_frame(len(times), info.frame_count)
         return associate(np.array(times), found, info.image_size)
 
     def _people_to_follow(self, images: list[np.ndarray]) -> int:

@@ -12,7 +12,7 @@ from mjx_msk.vision.repair import repaired
 _MEMORY_S = 1.0  # how long a person who is out of sight is waited for
 _GATE = 0.35  # largest mean landmark distance to the prediction, in body sizes
 _GATE_PER_S = 1.0  # the gate widens while a person is out of sight
-_SAME_PERSON = 0.08  # trunks closer than this, in body sizes, are one person found twice
+SAME_PERSON = 0.08  # trunks closer than this, in body sizes, are one person found twice
 _MIN_TRACK_S = 0.2  # shorter tracks are taken for mistakes of the network
 _HIDDEN = 0.3  # a visibility below this counts as not in view
 _SHORT_S = 1.0
@@ -115,7 +115,7 @@ def distinct(detections: list[Detection]) -> list[Detection]:
         distances = [
             np.linalg.norm(candidate.trunk - other.trunk) / max(other.size, 1.0) for other in kept
         ]
-        if all(distance > _SAME_PERSON for distance in distances):
+        if all(distance > SAME_PERSON for distance in distances):
             kept.append(candidate)
     return kept
 
