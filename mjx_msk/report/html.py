@@ -35,7 +35,8 @@ def write_report(
     template = files("mjx_msk.report").joinpath("report.html.j2").read_text(encoding="utf-8")
     video = Path(overlay_video).read_bytes() if overlay_video else None
     page = environment.from_string(template).render(
-        title=motion.subject.get("name") or motion.provenance.get("input") or "Motion",
+        title=motion.subject.get("name")
+        or Path(str(motion.provenance.get("input", "Motion"))).name,
         facts=facts(motion),
         warnings=[str(w) for w in motion.quality.get("warnings", ())],
         quality=quality_rows(motion),

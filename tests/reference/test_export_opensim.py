@@ -129,3 +129,61 @@ def test_inverse_dynamics_with_our_files_gives_the_reference_moments(shared_data
         # Forces come at 100 Hz instead of 2000 Hz, and are cut below 20 N.
         error = np.sqrt(np.mean((actual - expected) ** 2))
         assert error < 0.01 * np.ptp(expected) + 0.05, name
+
+
+#: coordinate: (body, point on it, axis along which the point goes when the coordinate grows),
+#: as docs/conventions.md and the report's labels say. OpenSim's axes, right side.
+POSITIVE = {
+    "pelvis_tilt": ("pelvis", (0.1, 0, 0), "+y"),  # the front rises
+    "pelvis_list": ("pelvis", (0, 0, 0.1), "-y"),  # the right side goes down
+    "pelvis_rotation": ("pelvis", (0, 0, 0.1), "+x"),  # the right side goes forward: to the left
+    "pelvis_ty": ("pelvis", (0, 0, 0), "+y"),
+    "pelvis_tz": ("pelvis", (0, 0, 0), "+z"),
+    "lumbar_extension": ("torso", (0, 0.4, 0), "-x"),
+    "lumbar_bending": ("torso", (0, 0.4, 0), "+z"),
+    "lumbar_rotation": ("torso", (0.1, 0.3, 0), "-z"),
+    "hip_flexion": ("femur", (0, -0.4, 0), "+x"),
+    "hip_adduction": ("femur", (0, -0.4, 0), "-z"),
+    "hip_rotation": ("femur", (0.1, -0.2, 0), "-z"),
+    "knee_angle": ("tibia", (0, -0.4, 0), "-x"),
+    "ankle_angle": ("calcn", (0.2, 0, 0), "+y"),
+    "subtalar_angle": ("calcn", (0, -0.05, 0), "-z"),
+    "mtp_angle": ("toes", (0.06, 0, 0), "-y"),
+    "arm_flex": ("humerus", (0, -0.28, 0), "+x"),
+    "arm_add": ("humerus", (0, -0.28, 0), "-z"),
+    "arm_rot": ("humerus", (0.1, -0.1, 0), "-z"),
+    "elbow_flex": ("ulna", (0, -0.2, 0), "+x"),
+    "pro_sup": ("hand", (0, -0.05, 0.1), "+x"),  # the thumb turns forward
+    "wrist_flex": ("hand", (0, -0.08, 0), "+x"),
+    "wrist_dev": ("hand", (0, -0.08, 0), "-z"),  # towards the little finger
+}
+
+
+@pytest.fixture(scope="module")
+def standing(shared_data):
+    """Return the default model and its state, all coordinates free."""
+    model = osim.Model(str(shared_data / "models" / "RajagopalLaiUhlrich2023.osim"))
+    for coordinate in model.getCoordinateSet():
+        coordinate.set_locked(False)
+    return model, model.initSystem()
+
+
+@pytest.mark.parametrize("movement", POSITIVE)
+def test_positive_means_what_the_conventions_say(standing, movement):
+    model, state = standing
+    body, point, direction = POSITIVE[movement]
+    sides = [""] if movement.startswith(("pelvis", "lumbar")) else ["_r", "_l"]
+    for side in sides:
+        mirrored = -1 if side == "_l" else 1
+        station = osim.Vec3(point[0], point[1], point[2] * mirrored)
+        frame = model.getBodySet().get(body + side)
+        coordinate = model.getCoordinateSet().get(movement + side)
+        places = []
+        for value in (0.0, 0.1):
+            coordinate.setValue(state, value)
+            model.realizePosition(state)
+            places.append(frame.findStationLocationInGround(state, station).to_numpy())
+        coordinate.setValue(state, 0.0)
+        moved = (places[1] - places[0]) * [1, 1, mirrored]
+        sign = 1 if direction[0] == "+" else -1
+        assert sign * moved["xyz".index(direction[1])] > 1e-3, side
