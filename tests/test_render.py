@@ -104,7 +104,7 @@ def test_the_model_alone_plays_at_true_speed(tmp_path, model_xml):
 def test_a_force_is_an_arrow_of_its_side_colour(tmp_path, model_xml):
     out = tmp_path / "replay.mp4"
     assert render_replay(motion(**right_foot_force()), model_xml, out) is None
-    image = decode(out)[0][5][:600]  # above the strip
+    image = decode(out)[0][5][:640]  # above the strip
     assert count(image, RIGHT) > 300
     assert count(image, LEFT) == 0
     rows = np.flatnonzero([count(row, RIGHT) for row in image])
