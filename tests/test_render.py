@@ -137,7 +137,8 @@ def test_slow_motion_plays_at_true_speed(tmp_path, model_xml):
     write_video(tmp_path / "source.mp4", 20)
     out = tmp_path / "replay.mp4"
     moving = motion(time=np.arange(20) / RATE / 4)
-    assert render_replay(moving, model_xml, out, tmp_path / "source.mp4", slow_motion=4.0) is None
+    times = np.arange(20) / RATE
+    assert render_replay(moving, model_xml, out, tmp_path / "source.mp4", video_times=times) is None
     images, rate = decode(out)
     assert rate == pytest.approx(30)
     shown = images[:, 100:500, 100:700].mean(axis=(1, 2, 3))

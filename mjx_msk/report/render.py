@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from mjx_msk.errors import MskError
 from mjx_msk.files import replacing
 from mjx_msk.motion import Motion
@@ -30,13 +32,13 @@ def render_replay(
     video_path: str | os.PathLike[str] | None = None,
     on_frame: Callable[[int, int], None] | None = None,
     *,
-    slow_motion: float = 1.0,
+    video_times: np.ndarray | None = None,
 ) -> str | None:
     """Write the replay video: source with overlay, model with force arrows, forces over time.
 
-    Without ``video_path`` the model is alone. ``motion.time`` is the video's clock divided by
-    ``slow_motion``, as in ``vision.video.frames``. ``on_frame(done, total)`` is called after each
-    picture. Returns ``None`` when the video is written, else one line that says what to
+    Without ``video_path`` the model is alone. ``video_times`` (T,) s are the places in the video of
+    the motion's frames where they are not ``motion.time``, as in slow motion.
+    ``on_frame(done, total)`` is called after each picture. Returns ``None`` when the video is written, else one line that says what to
     install, because no OpenGL backend works here. Raises ``MskError`` when the video cannot be read
     or the file cannot be written.
     """
@@ -48,7 +50,7 @@ def render_replay(
             "model_xml": str(Path(model_xml).resolve()),
             "out": str(folder / "replay.mp4"),
             "video": str(Path(video_path).resolve()) if video_path else None,
-            "slow_motion": slow_motion,
+            "video_times": None if video_times is None else video_times.tolist(),
         }
         (folder / "job.json").write_text(json.dumps(job))
         if not any(_draw(folder / "job.json", backend, on_frame) for backend in backends()):

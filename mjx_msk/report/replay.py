@@ -57,7 +57,8 @@ def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
     overlay, strip = Overlay(motion), None
     source = None
     if job["video"]:
-        source = video_frames(job["video"], motion.time[frames], job["slow_motion"])
+        times = motion.time if job["video_times"] is None else np.array(job["video_times"])
+        source = video_frames(job["video"], times[frames])
     for frame in frames:
         panels = [stage.draw(frame)]
         if source is not None:
@@ -68,11 +69,11 @@ def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
     stage.close()
 
 
-def video_frames(path: str, times: np.ndarray, slow_motion: float) -> Iterator[np.ndarray]:
+def video_frames(path: str, times: np.ndarray) -> Iterator[np.ndarray]:
     """Yield, for each of the increasing times (s), the video frame nearest to it."""
     from mjx_msk.vision.video import frames
 
-    decoded = frames(path, slow_motion=slow_motion)
+    decoded = frames(path)
     time, image = next(decoded)
     following: tuple[float, np.ndarray] | None = (time, image)
     for wanted in times:
