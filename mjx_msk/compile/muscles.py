@@ -92,11 +92,13 @@ def _choose_sides(
         sites = np.where(geoms & (angle is None), -1, model.wrap_prm)
         lengths = _tendon_lengths(model, poses, sites)
         for name, surface in candidates.items():
-            error = sum(
-                np.abs(lengths[:, model.tendon(muscle.name).id] - muscle.lengths).sum()
+            errors = [
+                np.abs(lengths[:, model.tendon(muscle.name).id] - muscle.lengths)
                 for muscle in source.muscles
                 if name in muscle.path
-            )
+            ]
+            # Clipped, because OpenSim itself goes the long way round in a pose or two.
+            error = np.square(np.minimum(errors, 0.02)).sum()
             if error < best[name] * (1 - 1e-6):
                 best[name], chosen[name] = error, surface
     return chosen

@@ -13,7 +13,7 @@ import numpy as np
 from mjx_msk.compile.frames import frame_of, point_in_body
 from mjx_msk.compile.source import Coordinate, Coupling, Muscle, Point, Surface
 
-POSES = 100
+POSES = 300
 _AXES = {"x": 0, "y": 1, "z": 2}
 
 

@@ -57,6 +57,8 @@ def scale_spec(
         if actuator.target in lengths:
             growth = scaled[actuator.target] / lengths[actuator.target]
             actuator.lengthrange = np.asarray(actuator.lengthrange) * growth
+            if len(actuator.userdata) == 5:  # F0, fiber length, tendon length, pennation, velocity
+                actuator.userdata = np.asarray(actuator.userdata) * [1, growth, growth, 1, 1]
     return result
 
 

@@ -18,7 +18,7 @@ MAX_JOINTS = 6  #: of one MuJoCo body
 #: Up to this error one joint follows a function, however many are allowed.
 TOLERANCE = {True: np.radians(0.05), False: 5e-4}  # hinge: rad, slide: m
 #: Keeps the mass matrix regular where joints in series share an axis; far too little to feel.
-ARMATURE = {True: 1e-6, False: 1e-3}  # hinge: kg m^2, slide: kg
+ARMATURE = {True: 1e-5, False: 1e-2}  # hinge: kg m^2, slide: kg
 
 
 def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False) -> None:
@@ -28,6 +28,8 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False
 
     Raises ``MskError`` for loops, bodies without a joint, and motions that no joint can follow.
     """
+    if not source.joints:
+        raise MskError("the model has no joints.", remedy="Give a model of a body.")
     added = {GROUND}
     waiting = list(source.joints)
     while waiting:
@@ -277,6 +279,8 @@ def tie(spec: mujoco.MjSpec, dependent: str, independent: str, polynomial: np.nd
         name1=dependent,
         name2=independent,
         data=data,
+        solref=[0.005, 1.0],  # stiff: a dependent joint is no joint of its own
+        solimp=[0.99, 0.999, 0.001, 0.5, 2.0],
     )
 
 
