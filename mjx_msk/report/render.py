@@ -38,9 +38,11 @@ def render_replay(
 
     Without ``video_path`` the model is alone. ``video_times`` (T,) s are the places in the video of
     the motion's frames where they are not ``motion.time``, as in slow motion.
-    ``on_frame(done, total)`` is called after each picture. Returns ``None`` when the video is written, else one line that says what to
-    install, because no OpenGL backend works here. Raises ``MskError`` when the video cannot be read
-    or the file cannot be written.
+    ``on_frame(done, total)`` is called after each picture.
+
+    Returns ``None`` when the video is written, else one line that says what to install, because no
+    OpenGL backend works here. Raises ``MskError`` when the video cannot be read or the file cannot
+    be written.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
