@@ -143,10 +143,12 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     command += ["-d", str(folder), requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = "pip is not installed" if "No module named pip" in done.stderr else "pip failed"
+        no_pip = "No module named pip" in done.stderr
         raise MskError(
-            f"{requirement} could not be fetched ({reason}): {_last_line(done.stderr)}",
-            remedy="Check the network and that `python -m pip download` works, then run it again.",
+            f"{requirement} could not be fetched: {_last_line(done.stderr)}",
+            remedy="Install pip into this environment (python -m ensurepip) and run it again."
+            if no_pip
+            else "Check the network and run it again; `pip download` must work here.",
         )
     archives = list(folder.glob("*.whl"))
     if len(archives) != 1 or file_sha256(archives[0]) != wheel.sha256:

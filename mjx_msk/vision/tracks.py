@@ -1,5 +1,6 @@
 """Who is who: detections frame by frame become one track per person."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from mjx_msk.vision.landmarks import BODY, FEET, MIRROR, NAMES, TRUNK, Landmarks
 from mjx_msk.vision.repair import repaired
 
 _MEMORY_S = 1.0  # how long a person who is out of sight is waited for
+_RECENT_S = 0.5
 _GATE = 0.35  # largest mean landmark distance to the prediction, in body sizes
 _GATE_PER_S = 1.0  # the gate widens while a person is out of sight
 SAME_PERSON = 0.08  # trunks closer than this, in body sizes, are one person found twice
@@ -49,25 +51,34 @@ class _Track:
         self.detections.append(detection)
 
     def predicted(self, time_s: float) -> np.ndarray:
-        """Return where the body's landmarks are expected: the last ones, moving on together."""
+        """Return where the body's landmarks are expected: the last ones, moving on together.
+
+        The velocity is the median over all pairs of recent frames: at a crossing, some of them
+        have been drawn to the other person.
+        """
         last = self.detections[-1].pixels[list(BODY)]
-        recent = [i for i, t in enumerate(self.times) if t >= self.times[-1] - 0.25]
-        if len(recent) < 3:
+        recent = bisect_left(self.times, self.times[-1] - _RECENT_S)
+        times = np.array(self.times[recent:])
+        if len(times) < 3:
             return last
-        centres = [np.median(self.detections[i].pixels[list(BODY)], axis=0) for i in recent]
-        velocity = np.polyfit([self.times[i] for i in recent], np.array(centres), 1)[0]
+        trunks = np.array([detection.trunk for detection in self.detections[recent:]])
+        i, j = np.triu_indices(len(times), k=1)
+        velocity = np.median((trunks[j] - trunks[i]) / (times[j] - times[i])[:, None], axis=0)
         return last + velocity * (time_s - self.times[-1])
 
-    def cost(self, time_s: float, detection: Detection) -> float:
-        """Return the distance to the prediction over the gate; left and right may be mixed up."""
+    def costs(self, time_s: float, detections: list[Detection]) -> list[float]:
+        """Return the distances to the prediction over the gate; the sides may be mixed up."""
         expected = self.predicted(time_s)
-        size = max(detection.size, self.detections[-1].size, 1.0)
-        distance = min(
-            np.linalg.norm(detection.pixels[order][list(BODY)] - expected, axis=1).mean()
-            for order in (np.arange(len(NAMES)), MIRROR)
-        )
-        gate = _GATE + _GATE_PER_S * (time_s - self.times[-1])
-        return float(distance / size / min(gate, 2 * _GATE))
+        gate = min(_GATE + _GATE_PER_S * (time_s - self.times[-1]), 2 * _GATE)
+        costs = []
+        for detection in detections:
+            size = max(detection.size, self.detections[-1].size, 1.0)
+            distance = min(
+                np.linalg.norm(detection.pixels[order][list(BODY)] - expected, axis=1).mean()
+                for order in (np.arange(len(NAMES)), MIRROR)
+            )
+            costs.append(float(distance / size / gate))
+        return costs
 
 
 def associate(
@@ -76,14 +87,14 @@ def associate(
     """Join the detections of T frames into tracks, the most complete first.
 
     ``found`` has one list of detections per frame. Tracks are predicted at constant velocity and
-    matched by the Hungarian method, so people who cross keep their identity. All tracks share
+    matched by the Hungarian method, so that people who cross keep their identity. All tracks share
     ``time``; ``person_id`` counts from 1 in the order of completeness.
     """
     tracks: list[_Track] = []
     for frame, (time_s, detections) in enumerate(zip(time, found, strict=True)):
         detections = distinct(detections)
         alive = [t for t in tracks if time_s - t.times[-1] <= _MEMORY_S]
-        cost = np.array([[t.cost(time_s, d) for d in detections] for t in alive])
+        cost = np.array([t.costs(time_s, detections) for t in alive])
         taken = set()
         if cost.size:
             for row, column in zip(*linear_sum_assignment(np.minimum(cost, 10.0)), strict=True):
@@ -102,8 +113,6 @@ def associate(
 
 def completeness(person: Landmarks) -> float:
     """Return the share of frames and landmarks seen, times the height in the image (0..1)."""
-    if not person.seen.any():
-        return 0.0
     height = np.median(np.ptp(person.pixels[person.seen][:, BODY, 1], axis=1))
     return float(person.confidence.mean() * min(1.0, height / person.image_size[1]))
 

@@ -20,7 +20,7 @@ def mirrored_back(detection: Detection, width: int) -> Detection:
 
 
 def combined(found: list[Detection], mirrored: list[Detection]) -> list[Detection]:
-    """Return ``found``, averaged with the mirrored detections of the same trunk where there are any.
+    """Return ``found``, averaged with mirrored detections of the same trunk.
 
     People found in the mirrored picture alone count only if there is nobody else: they are
     mostly second, worse sights of the same person.
