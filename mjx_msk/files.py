@@ -36,6 +36,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def publish(folder: Path, final: Path, *, last: str) -> None:
+    """Move the finished files of ``folder`` into ``final``; ``last`` goes last.
+
+    Whoever finds ``last`` in ``final`` finds the others complete. Raises ``MskError``.
+    """
+    try:
+        for path in sorted(folder.iterdir(), key=lambda p: p.name == last):
+            path.replace(final / path.name)
+    except OSError as error:
+        raise _write_error(final, error) from error
+
+
 def _write_error(path: Path, error: OSError) -> MskError:
     return MskError(
         f"cannot write this file: {error.strerror or error}.",

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from mujoco import mjx
 
 from mjx_msk.errors import MskError
+from mjx_msk.runtime import mjx
 
 LANDMARK_PREFIX = "landmark/"
 CONTACT_PREFIX = "contact/"

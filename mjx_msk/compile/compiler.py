@@ -26,16 +26,17 @@ def compile_osim(path: str | os.PathLike[str], *, in_series: bool = False) -> mu
     ``default`` at the coordinates' default values. Raises ``MskError`` for bad input and for
     components that the compiler does not know.
     """
-    spec = build(read_osim(path), in_series=in_series)
+    source = read_osim(path)
     try:
-        spec.compile()
+        return build(source, in_series=in_series)
+    except MskError as error:
+        raise MskError(error.what, where=str(path), remedy=error.remedy) from None
     except ValueError as error:
         raise MskError(
-            f"MuJoCo refuses the compiled model: {error}",
+            f"MuJoCo refuses the compiled model: {' '.join(str(error).split())}.",
             where=str(path),
             remedy="Correct the component it names in the OpenSim model.",
         ) from error
-    return spec
 
 
 def compile_file(
@@ -46,7 +47,7 @@ def compile_file(
 
 
 def build(source: Source, *, in_series: bool = False) -> mujoco.MjSpec:
-    """Return the MuJoCo model of a model that was read."""
+    """Return the MuJoCo model of a model that was read; ``ValueError`` where MuJoCo refuses it."""
     spec = mujoco.MjSpec()
     spec.modelname = source.name
     spec.compiler.degree = False

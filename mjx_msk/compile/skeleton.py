@@ -217,9 +217,9 @@ def possible_inertia(six: np.ndarray) -> np.ndarray:
     if lack <= 0 and moments[0] > 0:
         return np.asarray(six)
     smallest = 1e-9 + 1e-3 * moments[2]
-    low, high = np.maximum(moments[:2], smallest)
-    low, high = low + max(0.0, lack) / 2 + smallest, high + max(0.0, lack) / 2 + smallest
-    matrix = axes @ np.diag([low, high, moments[2]]) @ axes.T
+    raised = np.maximum(moments, smallest)
+    raised[:2] += max(0.0, lack) / 2 + smallest
+    matrix = axes @ np.diag(raised) @ axes.T
     return matrix[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
 
 

@@ -11,12 +11,10 @@ from mjx_msk.model import Model
 class FitConfig:
     """Standard deviations and iteration counts of the trajectory fit."""
 
-    pixel_spread_m: float = 0.015
+    pixel_spread_m: float = 0.010
     """Error of a 2D landmark, m at the person's distance."""
     depth_spread_m: float = 0.10
     """Error of a metric 3D landmark along the optical axis, m."""
-    lateral_spread_m: float = 0.06
-    """Error of a metric 3D landmark across the optical axis, m (the image says it better)."""
     marker_spread_m: float = 0.015
     """Error of a measured marker (skin motion and placement), m."""
     observation_rate_hz: float = 15.0

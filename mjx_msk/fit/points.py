@@ -55,7 +55,7 @@ def _points(model: Model, factors: jax.Array, q: jax.Array):
 
 @jax.jit
 def _points_by_scale(model: Model, stretch: jax.Array, q: jax.Array):
-    """Points are linear in the body factors: feed the factors' derivatives instead (k, nbody, 3)."""
+    """Points are linear in the body factors: feed the factors' slopes instead (k, nbody, 3)."""
 
     def direction(factors: jax.Array, q_t: jax.Array) -> jax.Array:
         p = pose(scaled(model, factors), q_t)

@@ -50,22 +50,17 @@ def reprojection(
     return r.reshape(frames, -1), J, J_g
 
 
-def relative_points(
-    x: np.ndarray, by_x: Jacobians, observed: np.ndarray, anchors: list[int], weight: np.ndarray
+def metric_depth(
+    depth: np.ndarray, by_x: Jacobians, metric: np.ndarray, anchors: list[int], weight: np.ndarray
 ) -> Rows:
-    """Return residuals of points (T, L, 3) relative to the mean of ``anchors`` among them.
+    """Return residuals of points' depths (T, L) behind the mean of ``anchors`` among them.
 
-    ``observed`` (T, L, 3) is relative in the same way; ``weight`` (T, L, 3) is 1 / standard
-    deviation, 0 where unseen.
+    ``metric`` (T, L) is the network's guess, relative in the same way; ``weight`` (T, L) is
+    1 / standard deviation, 0 where unseen.
     """
-    r = (x - x[:, anchors].mean(axis=1, keepdims=True) - observed) * weight
-    J, J_g = (
-        ((j - j[:, anchors].mean(axis=1, keepdims=True)) * weight[..., None]).reshape(
-            len(x), r[0].size, j.shape[-1]
-        )
-        for j in by_x
-    )
-    return r.reshape(len(x), -1), J, J_g
+    J, J_g = ((j - j[:, anchors].mean(axis=1, keepdims=True)) * weight[..., None] for j in by_x)
+    r = (depth - depth[:, anchors].mean(axis=1, keepdims=True) - metric) * weight
+    return r, J, J_g
 
 
 def prior(q: np.ndarray, mean: np.ndarray, spread: np.ndarray, weight: float) -> Term:

@@ -114,13 +114,13 @@ class _Problem:
         weight = seen.weight * self.time_weight
         sharp = weight * self.depth[:, None] / config.pixel_spread_m
         image = terms.reprojection(x, (by_q, by_g), seen.rays, sharp)
-        spread = np.array([config.lateral_spread_m, config.lateral_spread_m, config.depth_spread_m])
-        metric = terms.relative_points(
-            x, (by_q, by_g), np.nan_to_num(seen.metric), hips, weight[..., None] / spread
-        )
+        metric = terms.metric_depth(
+            x[..., 2], (by_q[:, :, 2], by_g[:, :, 2]), np.nan_to_num(seen.metric[..., 2]), hips,
+            weight / config.depth_spread_m,
+        )  # fmt: skip
         return [
             terms.robust(*image, group=2, scale=config.robust_scale),
-            terms.robust(*metric, group=3, scale=config.robust_scale),
+            terms.robust(*metric, group=1, scale=config.robust_scale),
         ]
 
     def _body_terms(self, q: np.ndarray, g: np.ndarray) -> list[Term]:

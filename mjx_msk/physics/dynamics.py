@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from mujoco import mjx
 
 from mjx_msk.model import Model
 from mjx_msk.physics.coordinates import (
@@ -19,6 +18,7 @@ from mjx_msk.physics.coordinates import (
     reduce_force,
 )
 from mjx_msk.physics.kinematics import position_data
+from mjx_msk.runtime import mjx
 
 
 class Loads(NamedTuple):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from mujoco import mjx
 
 from mjx_msk.model import Model
 from mjx_msk.physics.coordinates import full_position, jacobian
+from mjx_msk.runtime import mjx
 
 
 class Pose(NamedTuple):

@@ -1,0 +1,5 @@
+"""``python -m mjx_msk``."""
+
+from mjx_msk.cli import main
+
+main()

@@ -1,0 +1,3 @@
+"""The command line."""
+
+from mjx_msk.cli.main import main as main

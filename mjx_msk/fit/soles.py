@@ -1,0 +1,27 @@
+"""Where the soles are along a motion, and when they touch the floor."""
+
+import numpy as np
+
+from mjx_msk.fit.contact import touching
+from mjx_msk.fit.points import points
+from mjx_msk.model import Model
+
+
+def sole_centres(model: Model, q: np.ndarray) -> np.ndarray:
+    """Return the centres of the foot contact spheres, (T, c, 3) m."""
+    p = points(model, 1.0, q, np.zeros(0))
+    last = p.position.shape[1] - 1
+    return p.position[:, last - len(model.layout.contact_names) : last]
+
+
+def sole_touch(model: Model, q: np.ndarray, dt: float, treadmill_m_s: float) -> np.ndarray:
+    """Return how surely each sole point touches the floor z = 0, (T, c) in 0..1."""
+    belt = np.array([-treadmill_m_s, 0.0])
+    return touching(sole_centres(model, q), np.asarray(model.contact_radius), dt, belt)
+
+
+def sole_middles(model: Model, q: np.ndarray) -> np.ndarray:
+    """Return the middle of the right and of the left sole, (T, 2, 3) m."""
+    centres = sole_centres(model, q)
+    feet = np.array(model.layout.contact_feet)
+    return np.stack([centres[:, feet == foot].mean(axis=1) for foot in (0, 1)], axis=1)
