@@ -110,10 +110,10 @@ def test_pose2sim_toml(tmp_path):
     assert c.rotation_camera_from_world == pytest.approx(rotation)
     assert c.gravity == pytest.approx(rotation @ [0, 0, -1])
     assert c.distortion == pytest.approx([-0.05, 0.14, 0.003, -0.002, 0])
-    with pytest.raises(MskError, match="cam01, cam02"):
-        load_camera(path, (1080, 1920))
-    with pytest.raises(MskError, match="no camera 'cam09'"):
+    with pytest.raises(MskError, match="no camera 'cam09'; found: cam01, cam02"):
         load_camera(path, (1080, 1920), name="cam09")
+    path.write_text(table.format(name="only"))
+    assert load_camera(path, (1080, 1920), name="walk").intrinsics == pytest.approx(K)
 
 
 GOOD = {"fx": 1700, "fy": 1690, "cx": 530, "cy": 948, "image_size": [1080, 1920]}

@@ -23,7 +23,7 @@ def load_camera(
 ) -> Camera:
     """Read a calibration file (.json or .toml) for a video of this upright image size.
 
-    ``name`` chooses among several cameras of one TOML. The intrinsics are scaled if the video is
+    ``name`` (the video's name without suffix) chooses among several cameras of one TOML. The intrinsics are scaled if the video is
     a plain resize of the calibrated image. Raises ``MskError`` for a file that is missing,
     unreadable, incomplete, implausible, or made for another image shape.
     """
@@ -50,16 +50,14 @@ def load_camera(
 def _from_toml(tables: dict[str, Any], name: str | None, where: str) -> dict[str, Any]:
     """Return the values of one camera table, in the keys of our JSON."""
     cameras = {k: v for k, v in tables.items() if isinstance(v, dict) and "matrix" in v}
-    if name is None and len(cameras) == 1:
+    if len(cameras) == 1:
         name = next(iter(cameras))
     if name not in cameras:
-        found = ", ".join(cameras) or "none"
         raise MskError(
-            f"choose one of its cameras; found: {found}." if name is None
-            else f"it has no camera {name!r}; found: {found}.",
+            f"it has no camera {name!r}; found: {', '.join(cameras) or 'none'}.",
             where=where,
-            remedy=_REMEDY,
-        )  # fmt: skip
+            remedy="Keep only the video's camera in it, or name that one like the video's file.",
+        )
     table = cameras[name]
     values = {
         "intrinsics": table["matrix"],
