@@ -23,9 +23,10 @@ def load_camera(
 ) -> Camera:
     """Read a calibration file (.json or .toml) for a video of this upright image size.
 
-    ``name`` (the video's name without suffix) chooses among several cameras of one TOML. The intrinsics are scaled if the video is
-    a plain resize of the calibrated image. Raises ``MskError`` for a file that is missing,
-    unreadable, incomplete, implausible, or made for another image shape.
+    ``name`` (the video's name without suffix) chooses among several cameras of one TOML. The
+    intrinsics are scaled if the video is a plain resize of the calibrated image. Raises
+    ``MskError`` for a file that is missing, unreadable, incomplete, implausible, or made for
+    another image shape.
     """
     where = str(path)
     try:
