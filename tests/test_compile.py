@@ -135,6 +135,22 @@ def test_negative_mass_is_named(tmp_path):
         compile_osim(path)
 
 
+def test_moving_bodies_without_mass_are_named(shared_data):
+    with pytest.raises(MskError, match=r"mass and inertia of moving bodies.*'ulna'"):
+        compile_osim(shared_data / "models/wrist.osim")
+
+
+def test_own_contact_spheres_are_kept_and_named_by_foot(shared_data):
+    path = shared_data / "motions/opencap/processing_example/model.osim"
+    spec = compile_osim(path)
+    geoms = [geom for geom in spec.geoms if geom.name.startswith("contact/")]
+    assert len(geoms) == 12
+    heel = next(geom for geom in geoms if geom.name == "contact/l/s1_l")
+    assert heel.parent.name == "calcn_l"
+    assert heel.size[0] == 0.032
+    np.testing.assert_allclose(heel.pos, [0.0020926, -0.01, 0.0042117], atol=1e-7)
+
+
 def test_locked_and_default_values_are_noted(tmp_path):
     def locked(model):
         joint = pin(model)

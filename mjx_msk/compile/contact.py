@@ -26,11 +26,14 @@ _SPHERES = {
 
 
 def add_contact_spheres(spec: mujoco.MjSpec, source: Source) -> None:
-    """Add geoms ``contact/r/heel``, ... that touch the floor and nothing else."""
+    """Add geoms ``contact/r/heel``, ... that touch the floor and nothing else.
+
+    Spheres of the model are ``contact/r/<name>``, by the side of their body.
+    """
     spheres = source.spheres or [s for side in "rl" for s in _default_spheres(source, side)]
     for sphere in spheres:
         mujoco_body(spec, sphere.body).add_geom(
-            name=f"contact/{sphere.name}",
+            name=f"contact/{_side(sphere.body)}{sphere.name}",
             type=mujoco.mjtGeom.mjGEOM_SPHERE,
             pos=in_world(sphere.body, sphere.position),
             size=[sphere.radius, 0, 0],
@@ -42,6 +45,11 @@ def add_contact_spheres(spec: mujoco.MjSpec, source: Source) -> None:
         )
 
 
+def _side(body: str) -> str:
+    """Return the part of a sphere's name that says on which foot it is."""
+    return f"{body[-1]}/" if body.endswith(("_r", "_l")) else ""
+
+
 def _default_spheres(source: Source, side: str) -> list[Sphere]:
     """Return the six spheres of a foot, or none if the model has no such foot."""
     joint = next((j for j in source.joints if j.child == f"toes_{side}"), None)
@@ -50,6 +58,6 @@ def _default_spheres(source: Source, side: str) -> list[Sphere]:
     scale = abs(joint.parent_frame.position[0]) / HINDFOOT
     mirror = np.array([scale, 1.0, scale if side == "r" else -scale])
     return [
-        Sphere(f"{side}/{name}", f"{bone}_{side}", mirror * position, RADIUS)
+        Sphere(name, f"{bone}_{side}", mirror * position, RADIUS)
         for name, (bone, position) in _SPHERES.items()
     ]

@@ -36,8 +36,10 @@ def compare(
     reference = Reference(osim)
     rng = np.random.default_rng(seed)
     bodies = reference.bodies
+    tendons = {model.tendon(index).name for index in range(model.ntendon)}
+    muscles = [name for name in reference.muscles if name in tendons]
     position, angle = np.zeros((2, poses, len(bodies)))
-    length = np.zeros((poses, len(reference.muscles)))
+    length = np.zeros((poses, len(muscles)))
     moment = np.zeros((2, poses, len(reference.names)))
     for index in range(poses):
         q = rng.uniform(*reference.ranges.T)
@@ -48,10 +50,8 @@ def compare(
             body = data.body(name)
             position[index, column] = np.linalg.norm(body.xpos - place)
             angle[index, column] = _angle(body.xmat.reshape(3, 3), rotation)
-        for column, name in enumerate(reference.muscles):
-            if model.ntendon:
-                expected = reference.length(name)
-                length[index, column] = data.tendon(name).length[0] - expected
+        for column, name in enumerate(muscles):
+            length[index, column] = data.tendon(name).length[0] - reference.length(name)
     mass, com, inertia = _inertial_errors(reference, model)
     rms = np.sqrt(np.mean(np.stack([moment[1] - moment[0], moment[0]]) ** 2, axis=1))
     return Fidelity(
@@ -61,7 +61,7 @@ def compare(
         com=com,
         inertia=inertia,
         moment=dict(zip(reference.names, (rms[0] / rms[1]).tolist(), strict=True)),
-        length=dict(zip(reference.muscles, np.sqrt((length**2).mean(axis=0)), strict=True)),
+        length=dict(zip(muscles, np.sqrt((length**2).mean(axis=0)), strict=True)),
     )
 
 

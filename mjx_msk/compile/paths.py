@@ -29,7 +29,7 @@ def read_surfaces(opensim: Any, model: Any) -> Iterator[Surface]:
             frame = frame_of(wrap.getTransform())
             quadrant = wrap.getPropertyByName("quadrant").toString().strip()
             side = np.zeros(3)
-            if quadrant[-1] in _AXES:
+            if quadrant[-1:] in _AXES:
                 axis = frame.rotation[:, _AXES[quadrant[-1]]]
                 side = -axis if quadrant.startswith("-") else axis
             yield Surface(
@@ -115,6 +115,8 @@ class _Path:
         wraps = self._geometry.getWrapSet()
         self._wraps = []
         for wrap in (wraps.get(i) for i in range(wraps.getSize())):
+            if not wrap.getWrapObject().get_active():
+                continue
             if wrap.getWrapObjectName() not in surfaces:
                 kind = wrap.getWrapObject().getConcreteClassName()
                 raise _UnsupportedError(f"it goes round a {kind}")

@@ -1,22 +1,17 @@
 """Bodies, joints and couplings: a `Source` as a MuJoCo tree in which ``qpos == q``."""
 
-from dataclasses import dataclass, replace
-
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.functions import compose, error, identity, quartic, series
-from mjx_msk.compile.source import GROUND, Axis, Body, Coordinate, Joint, ScalarFunction, Source
+from mjx_msk.compile.functions import quartic
+from mjx_msk.compile.motions import Motion, independent_of, interval_of, read_motion, refined
+from mjx_msk.compile.source import GROUND, Axis, Body, Joint, Source
 from mjx_msk.errors import MskError
 
 #: Turns OpenSim's ground (Y up) into the world (Z up): x -> x, y -> z, z -> -y.
 WORLD_FROM_GROUND = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
-
-MAX_JOINTS = 6  #: of one MuJoCo body
-#: Up to this error one joint follows a function, however many are allowed.
-TOLERANCE = {True: np.radians(0.05), False: 5e-4}  # hinge: rad, slide: m
 #: Keeps the mass matrix regular where joints in series share an axis; far too little to feel.
 ARMATURE = {True: 1e-5, False: 1e-2}  # hinge: kg m^2, slide: kg
 
@@ -25,7 +20,6 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False
     """Add every body and joint of ``source`` to an empty ``spec``, then its couplings.
 
     With ``in_series``, up to three joints on one axis follow what a single quartic misses.
-
     Raises ``MskError`` for loops, bodies without a joint, and motions that no joint can follow.
     """
     if not source.joints:
@@ -49,8 +43,8 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False
                 f"body '{body.name}' hangs from no joint.", remedy="Give it a joint in the model."
             )
     for name in source.couplings:
-        independent, function = _independent(source, name)
-        polynomial = quartic(function, _interval(source.coordinates[independent]))
+        independent, function = independent_of(source, name)
+        polynomial = quartic(function, interval_of(source.coordinates[independent]))
         numbers = " ".join(repr(float(c)) for c in polynomial)
         spec.add_text(name=f"coordinate/{name}", data=f"{independent} {numbers}")
     for coordinate in source.coordinates.values():
@@ -73,42 +67,6 @@ def quaternion(rotation: np.ndarray) -> np.ndarray:
     return Rotation.from_matrix(rotation).as_quat(canonical=True, scalar_first=True)
 
 
-@dataclass(frozen=True)
-class _Motion:
-    """An axis that moves by a function of an independent coordinate.
-
-    ``polynomials`` (5 coefficients each, lowest first) are those of one joint, or of up to three
-    in ``series``.
-    """
-
-    axis: Axis
-    function: ScalarFunction
-    interval: tuple[float, float]
-    polynomials: tuple[np.ndarray, ...]
-    coordinate: str | None
-
-    @property
-    def rest(self) -> float:
-        """The motion at coordinate zero, which becomes part of the body's place."""
-        return float(self.polynomials[0][0])
-
-    @property
-    def turn(self) -> np.ndarray:
-        """The rotation (3, 3) at coordinate zero."""
-        return Rotation.from_rotvec(self.axis.direction * self.rest * self.axis.hinge).as_matrix()
-
-    @property
-    def one_to_one(self) -> bool:
-        """Whether the axis can carry the coordinate itself."""
-        polynomial = self.polynomials[0]
-        return abs(polynomial[1]) == 1 and not polynomial[2:].any()
-
-    @property
-    def excess(self) -> float:
-        """The error of the polynomials, in units of what is tolerated."""
-        return error(self.function, self.polynomials, self.interval) / TOLERANCE[self.axis.hinge]
-
-
 def matrix(quaternion: np.ndarray) -> np.ndarray:
     """Return the rotation matrix (3, 3) of a quaternion (w, x, y, z)."""
     return Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
@@ -121,9 +79,9 @@ def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint, in_series: bool
     coordinate zero is part of the body's place; each MuJoCo axis is OpenSim's seen from the child
     in that place, so it is turned back by the rest rotations that come after it.
     """
-    motions = [_motion(source, axis) for axis in joint.axes]
+    motions = [read_motion(source, axis) for axis in joint.axes]
     if in_series:
-        motions = _refined(motions)
+        motions = refined(motions)
     shift = sum((m.axis.direction * m.rest for m in motions if not m.axis.hinge), np.zeros(3))
     after = [np.eye(3)]  # the rest rotation of the axes after the last, the last but one, ...
     for motion in reversed(motions):
@@ -148,30 +106,7 @@ def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint, in_series: bool
             _add_dependent(spec, body, joint, motion, direction)
 
 
-def _motion(source: Source, axis: Axis) -> _Motion:
-    if axis.coordinate is None:
-        here = (0.0, 0.0)
-        return _Motion(axis, axis.function, here, (quartic(axis.function, here),), None)
-    independent, chain = _independent(source, axis.coordinate)
-    function = compose(axis.function, chain)
-    interval = _interval(source.coordinates[independent])
-    return _Motion(axis, function, interval, (quartic(function, interval),), independent)
-
-
-def _refined(motions: list[_Motion]) -> list[_Motion]:
-    """Return the motions, the worst ones with more joints, as far as a body can have them."""
-    spare = MAX_JOINTS - sum(motion.coordinate is not None for motion in motions)
-    for _ in range(spare):
-        wanting = [m for m in motions if m.excess > 1.0 and len(m.polynomials) < 3]
-        if not wanting:
-            break
-        worst = max(wanting, key=lambda m: m.excess)
-        better = series(worst.function, worst.interval, len(worst.polynomials) + 1)
-        motions = [replace(m, polynomials=better) if m is worst else m for m in motions]
-    return motions
-
-
-def _carriers(source: Source, joint: Joint, motions: list[_Motion]) -> list[_Motion]:
+def _carriers(source: Source, joint: Joint, motions: list[Motion]) -> list[Motion]:
     """Return the motions that become the joints of the coordinates this joint owns."""
     carriers = []
     for name in dict.fromkeys(axis.coordinate for axis in joint.axes):
@@ -224,7 +159,7 @@ def possible_inertia(six: np.ndarray) -> np.ndarray:
 
 
 def _add_independent(
-    body: mujoco.MjsBody, source: Source, joint: Joint, motion: _Motion, direction: np.ndarray
+    body: mujoco.MjsBody, source: Source, joint: Joint, motion: Motion, direction: np.ndarray
 ) -> None:
     """Add the joint of a coordinate; a slope of -1 turns the axis round, so that qpos == q."""
     assert motion.coordinate is not None
@@ -244,7 +179,7 @@ def _add_dependent(
     spec: mujoco.MjSpec,
     body: mujoco.MjsBody,
     joint: Joint,
-    motion: _Motion,
+    motion: Motion,
     direction: np.ndarray,
 ) -> None:
     """Add a joint that follows a coordinate by a polynomial.
@@ -282,28 +217,6 @@ def tie(spec: mujoco.MjSpec, dependent: str, independent: str, polynomial: np.nd
         solref=[0.005, 1.0],  # stiff: a dependent joint is no joint of its own
         solimp=[0.99, 0.999, 0.001, 0.5, 2.0],
     )
-
-
-def _independent(source: Source, name: str) -> tuple[str, ScalarFunction]:
-    """Return the independent coordinate behind a coordinate, and the function that leads to it."""
-    function = identity()
-    visited = {name}
-    while name in source.couplings:
-        coupling = source.couplings[name]
-        function = compose(function, coupling.function)
-        name = coupling.independent
-        if name in visited:
-            raise MskError(
-                f"coordinate '{name}' is coupled to itself.", remedy="Remove the coupler."
-            )
-        visited.add(name)
-    return name, function
-
-
-def _interval(coordinate: Coordinate) -> tuple[float, float]:
-    """Return the range of a coordinate over which functions of it are fitted."""
-    low, high = coordinate.range
-    return (max(low, -np.pi), min(high, np.pi))
 
 
 def _joint_type(axis: Axis) -> mujoco.mjtJoint:

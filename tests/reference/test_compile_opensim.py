@@ -17,6 +17,7 @@ SUBJECTS = (
     "motions/rajagopal2016/walk_subject/model.osim",
     "motions/stairs61/s1/model.osim",
     "motions/moco_walk/planar2d/model.osim",
+    "models/double_pendulum.osim",
 )
 
 
@@ -124,3 +125,29 @@ def _check_markers_and_muscles(model, scaled: mujoco.MjSpec) -> None:
         assert ours[2] / muscle.getTendonSlackLength() == pytest.approx(ratios[-1], rel=1e-5)
     assert np.median(np.abs(np.array(ratios) - 1)) < 1e-4
     assert np.abs(np.array(ratios) - 1).max() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["PinJoint", "SliderJoint", "UniversalJoint", "GimbalJoint"])
+def test_joints_with_fixed_axes(tmp_path, kind):
+    """Each type between two turned and shifted frames."""
+    model = opensim.Model()
+    model.setName("one")
+    com, inertia = opensim.Vec3(0.1, -0.2, 0.3), opensim.Inertia(0.3, 0.2, 0.25, 0.01, 0, 0)
+    body = opensim.Body("rod", 2.0, com, inertia)
+    model.addBody(body)
+    joint = getattr(opensim, kind)(
+        "joint",
+        model.getGround(), opensim.Vec3(1, 2, 3), opensim.Vec3(0.3, -0.2, 0.5),
+        body, opensim.Vec3(0.1, 0.2, 0.3), opensim.Vec3(0.4, 0.1, -0.6),
+    )  # fmt: skip
+    for index in range(joint.numCoordinates()):
+        joint.upd_coordinates(index).setRangeMin(-1.0)
+        joint.upd_coordinates(index).setRangeMax(1.0)
+    model.addJoint(joint)
+    model.finalizeConnections()
+    path = tmp_path / "one.osim"
+    model.printToXML(str(path))
+    result = compare(path, compile_osim(path).compile(), poses=20, seed=6)
+    assert result.position["rod"] < 1e-9
+    assert result.angle["rod"] < 1e-9
+    assert max(result.moment.values()) < 1e-9
