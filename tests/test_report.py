@@ -226,7 +226,16 @@ def test_the_table_of_a_motion_that_knows_little_shows_dashes():
 
 @pytest.mark.parametrize(
     ("degrees", "way"),
-    [(0, "away from"), (-20, "away from"), (178, "towards"), (190, "towards"), (-90, "across")],
+    [
+        (0, ", away from"),
+        (-20, ", away from"),
+        (45, "obliquely away"),
+        (-90, "across"),
+        (230, "obliquely towards"),
+        (178, ", towards"),
+        (190, ", towards"),
+    ],
 )
 def test_the_direction_of_travel_is_said_in_words(degrees, way):
-    assert way in walking(motion(quality={"walking_direction_deg": degrees}))
+    said = walking(motion(quality={"walking_speed_m_s": 1.0, "walking_direction_deg": degrees}))
+    assert way in said

@@ -32,7 +32,7 @@ _MOVEMENTS = {
     "wrist_dev": ("Wrist deviation", "ulnar", "radial"),
 }
 _ARMS = ("arm_", "elbow_", "pro_sup", "wrist_")
-_LEAST_RANGE = 1e-3  # rad: what moves less is held fixed
+_LEAST_RANGE = np.deg2rad(0.5)  # what moves less is held fixed
 
 
 def panels(motion: Motion) -> dict[str, list[dict[str, Any]]]:
@@ -131,7 +131,7 @@ def _angle(motion: Motion, movement: str, coordinates: list[str]) -> dict[str, A
 def _moment(motion: Motion, movement: str, coordinates: list[str]) -> dict[str, Any]:
     assert motion.generalized_force is not None
     title, positive, _ = _words(movement)
-    note = f"+ acts towards {positive}" if positive else ""
+    note = f"+ {positive}" if positive else ""
     columns = [(c, motion.generalized_force[:, motion.index(c)]) for c in coordinates]
     traces = [_trace(motion, c, y) for c, y in columns]
     return {"title": title, "unit": "N m", "note": note, "traces": traces}

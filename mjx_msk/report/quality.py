@@ -70,6 +70,8 @@ def walking(motion: Motion) -> str:
         parts.append(f"{speed:.2f} m/s")
     if heading is not None:
         turn = abs((heading + 180) % 360 - 180)
-        way = "away from" if turn < 30 else "towards" if turn > 150 else "across the view of"
+        ways = ("away from", "obliquely away from", "across the view of", "obliquely towards")
+        way = next((w for w, end in zip(ways, (30, 60, 120, 150), strict=True) if turn <= end),
+                   "towards")  # fmt: skip
         parts.append(f"{way} the camera ({turn:.0f}° from its axis)")
     return ", ".join(parts)

@@ -39,7 +39,7 @@ class Stage:
         large = round(width * _OVERSIZE), round(height * _OVERSIZE)
         model.vis.global_.offwidth, model.vis.global_.offheight = large
         model.vis.quality.offsamples = model.vis.quality.shadowsize = 0
-        model.vis.quality.numslices, model.vis.quality.numstacks = 12, 8
+        model.vis.quality.numslices, model.vis.quality.numstacks = 16, 8
         self.data = mujoco.MjData(model)
         self.weight = motion.subject.get("mass_kg", float(model.body_mass.sum())) * 9.81
         self.feet = [_bodies_of_foot(model, side) for side in motion.foot_names]
@@ -106,7 +106,7 @@ class Stage:
         spots = [(self.data.xpos[bodies].mean(0), 0.10) for bodies in self.feet if len(bodies)]
         for place, radius in [*spots, (self.data.subtree_com[0], 0.22)]:
             size = np.array([radius, 0.001, 0.0])
-            dark = np.array([0.0, 0.0, 0.0, 0.22], dtype=np.float32)
+            dark = np.array([0.0, 0.0, 0.0, 0.16], dtype=np.float32)
             on_floor = np.array([place[0], place[1], 0.002])
             self._add(mujoco.mjtGeom.mjGEOM_CYLINDER, size, on_floor, dark)
 
