@@ -125,7 +125,7 @@ class Run:
 
     source: Path
     options: Options
-    on_stage: OnStage
+    on_stage: OnStage = lambda *_: None
     timings: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -167,18 +167,22 @@ def estimate(
     An ``out`` that already holds the complete result of the same input, options and version is
     kept. Files appear only when all of them are done. Raises ``MskError`` for bad input.
     """
-    enable_compilation_cache()
     run = Run(source, options, on_stage)
-    if not source.is_file():
-        raise MskError("no such file.", where=str(source), remedy="Check the path.")
+    _check_readable(source)
     _check_writable(out)
     if (done := _finished(run, out)) is not None:
         return Estimate(done, {}, reused=True)
-    if source.suffix.lower() == ".trc":
-        spec, motion = _from_markers(run)
-    else:
-        spec, motion = _from_video(run)
+    spec, motion = analyse(run)
     return _write(run, spec, motion, out)
+
+
+def analyse(run: Run) -> tuple[mujoco.MjSpec, Motion]:
+    """Return the subject's model and motion behind one recording, without writing anything."""
+    enable_compilation_cache()
+    _check_readable(run.source)
+    if run.source.suffix.lower() == ".trc":
+        return _from_markers(run)
+    return _from_video(run)
 
 
 def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
@@ -390,6 +394,11 @@ def _described(run: Run, motion: Motion, subject: dict[str, object]) -> Motion:
         quality=quality | {"warnings": [*run.warnings, *quality.get("warnings", [])]},
         provenance=run.provenance(),
     )
+
+
+def _check_readable(source: Path) -> None:
+    if not source.is_file():
+        raise MskError("no such file.", where=str(source), remedy="Check the path.")
 
 
 def _check_writable(out: Path) -> None:
