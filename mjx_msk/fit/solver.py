@@ -43,7 +43,7 @@ class _NormalEquations:
         self.gradient_global = np.zeros(k)
 
     def add(self, term: Term) -> None:
-        rows = self.shape[0] - max(term.by_offset)
+        rows = max(0, self.shape[0] - max(term.by_offset))
         for later, J_later in term.by_offset.items():
             Jt = J_later[:rows].swapaxes(1, 2)
             there = slice(later, later + rows)
@@ -56,7 +56,7 @@ class _NormalEquations:
                 self.border[there] += Jt @ term.by_global[:rows]
         if term.by_global is not None:
             k = self.shape[2]
-            flat = term.by_global[:rows].reshape(-1, k)
+            flat = term.by_global[:rows].reshape(rows * term.by_global.shape[1], k)
             self.corner += flat.T @ flat
             self.gradient_global += flat.T @ term.residual[:rows].ravel()
 
@@ -72,11 +72,11 @@ class _NormalEquations:
                 band[depth, t * n + column[keep]] = block[t][keep]
         band[0] += damping * band[0] + 1e-9
         factor = linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
-        right = np.column_stack([-self.gradient.ravel(), self.border.reshape(-1, k)])
+        border = self.border.reshape(frames * n, k)
+        right = np.column_stack([-self.gradient.ravel(), border])
         solved = linalg.cho_solve_banded((factor, True), right, check_finite=False)
         if k == 0:
             return solved[:, 0].reshape(frames, n), np.zeros(0)
-        border = self.border.reshape(-1, k)
         corner = self.corner + damping * np.diag(np.diag(self.corner)) + 1e-9 * np.eye(k)
         schur = corner - border.T @ solved[:, 1:]
         dg = linalg.solve(schur, -self.gradient_global - border.T @ solved[:, 0], assume_a="sym")
