@@ -1,7 +1,37 @@
 """One camera in; motion, joint moments and ground forces on an anatomical model out."""
 
-from mjx_msk.errors import MskError as MskError
-from mjx_msk.motion import Motion as Motion
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mjx_msk.compile import compile_osim as compile_osim
+    from mjx_msk.errors import MskError as MskError
+    from mjx_msk.model import Model as Model
+    from mjx_msk.motion import Motion as Motion
+    from mjx_msk.options import Options as Options
+    from mjx_msk.pipeline import Estimate as Estimate
+    from mjx_msk.pipeline import estimate as estimate
 
 __version__ = "0.1.0"
-__all__ = ["Motion", "MskError", "__version__"]
+
+#: The public names and their rooms, which are entered on the first use: JAX takes seconds to start.
+_ROOMS = {
+    "Estimate": "pipeline",
+    "Model": "model",
+    "Motion": "motion",
+    "MskError": "errors",
+    "Options": "options",
+    "compile_osim": "compile",
+    "estimate": "pipeline",
+}
+__all__ = [*_ROOMS, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'mjx_msk' has no attribute {name!r}")
+    return getattr(import_module(f"mjx_msk.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

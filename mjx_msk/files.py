@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mjx_msk.errors import MskError
@@ -36,21 +36,49 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def publish(folder: Path, final: Path, *, last: str) -> None:
-    """Move the finished files of ``folder`` into ``final``; ``last`` goes last.
+@contextmanager
+def writable_folder(folder: Path) -> Iterator[None]:
+    """Make a folder for the block; if the block fails, remove what was made and is empty.
 
-    Whoever finds ``last`` in ``final`` finds the others complete. Raises ``MskError``.
+    Raises ``MskError`` when the folder cannot be made or written.
+    """
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise _write_error(folder, error) from error
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # not empty: somebody else uses it
+                path.rmdir()
+        raise
+
+
+def publish(folder: Path, final: Path, names: Sequence[str]) -> None:
+    """Move the finished files ``names`` of ``folder`` into ``final``, in this order.
+
+    What ``final`` has of them from before goes, also where ``folder`` has no successor; the last
+    one goes first, so that whoever finds it finds all the others of the same run. Raises
+    ``MskError``.
     """
     try:
-        for path in sorted(folder.iterdir(), key=lambda p: p.name == last):
-            path.replace(final / path.name)
+        (final / names[-1]).unlink(missing_ok=True)
+        for name in names:
+            if (folder / name).exists():
+                (folder / name).replace(final / name)
+            else:
+                (final / name).unlink(missing_ok=True)
     except OSError as error:
         raise _write_error(final, error) from error
 
 
 def _write_error(path: Path, error: OSError) -> MskError:
     return MskError(
-        f"cannot write this file: {error.strerror or error}.",
+        f"cannot be written: {error.strerror or error}.",
         where=str(path),
         remedy="Choose another folder with -o, or free some disk space.",
     )

@@ -107,11 +107,11 @@ class Motion:
 
         Raises ``MskError`` when the file cannot be written; nothing half-written is left.
         """
-        texts = {name: np.array(getattr(self, name), dtype=np.str_) for name in _NAME_FIELDS}
-        texts |= {name: np.array(json.dumps(getattr(self, name))) for name in _JSON_FIELDS}
+        stored: dict[str, Any] = {"schema_version": np.array(SCHEMA_VERSION), **self._arrays()}
+        stored |= {name: np.array(getattr(self, name), dtype=np.str_) for name in _NAME_FIELDS}
+        stored |= {name: np.array(json.dumps(getattr(self, name))) for name in _JSON_FIELDS}
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            version = {"schema_version": np.array(SCHEMA_VERSION)}
-            np.savez_compressed(file, **version, **self._arrays(), **texts)
+            np.savez_compressed(file, **stored)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Motion":

@@ -16,7 +16,7 @@ def enable_compilation_cache() -> None:
 
     Honours ``JAX_COMPILATION_CACHE_DIR``, then ``MJX_MSK_CACHE``; else the user's cache folder.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         folder = os.environ.get("MJX_MSK_CACHE") or platformdirs.user_cache_dir("mjx-msk")
         jax.config.update("jax_compilation_cache_dir", os.path.join(folder, "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

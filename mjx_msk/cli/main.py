@@ -1,18 +1,21 @@
 """``mjx-msk``: arguments, progress and messages; nothing is computed here."""
 
+import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
 
-_CONSOLE = Console(highlight=False)
-_ERRORS = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from mjx_msk.options import Options
+
+OK, BAD_INPUT, STOPPED = 0, 2, 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class Estimate:
     sources: tyro.conf.Positional[tuple[Path, ...]]
     """Videos, .trc files, or folders of them."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out")
-    """Where the results go; a folder per recording when there are several."""
+    """Where the results go; a folder per recording where there are several."""
     height: float | None = None
     """The person's height in metres."""
     mass: float | None = None
@@ -43,28 +46,38 @@ class Estimate:
     """How many times slower than life the video plays."""
     treadmill: float = 0.0
     """Belt speed in m/s of a person walking on a treadmill."""
+    again: bool = False
+    """Estimate again what is complete already."""
 
-    def run(self) -> int:
-        """Estimate every recording; the number that failed decides the exit code."""
-        from mjx_msk.pipeline import Options, expand
+    def run(self, terminal: Terminal) -> int:
+        """Estimate every recording; one that fails does not stop the others."""
+        from mjx_msk.options import Options
+        from mjx_msk.recordings import recordings
 
+        if not self.sources:
+            raise MskError("no recording was given.", remedy="Give a video, a .trc or a folder.")
         options = Options(
             height_m=self.height, mass_kg=self.mass, person=self.person, camera=self.camera,
             fov_deg=self.fov_deg, pose_model=self.pose_model, model=self.model, grf=self.grf,
             slow_motion=self.slow_motion, treadmill=self.treadmill,
         )  # fmt: skip
-        sources = expand(list(self.sources))
+        jobs = recordings(self.sources, self.out)
+        if len(jobs) > 1 and self.grf is not None:
+            raise MskError(
+                f"one force file cannot belong to {len(jobs)} recordings.",
+                where="--grf",
+                remedy="Estimate each recording with its own.",
+            )
         failed = 0
-        for source in sources:
-            out = self.out / source.stem if len(sources) > 1 else self.out
+        for source, out in jobs:
             try:
-                _estimate(source, out, options)
+                _estimate(terminal, source, out, options, again=self.again)
             except MskError as error:
-                if len(sources) == 1:
-                    raise
-                _say(error)
                 failed += 1
-        return 2 if failed else 0
+                terminal.error(error)
+        if len(jobs) > 1:
+            terminal.say(f"{len(jobs) - failed} of {len(jobs)} recordings are in {self.out}")
+        return BAD_INPUT if failed else OK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +86,17 @@ class Demo:
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("demo")
     """Where the results go."""
+    again: bool = False
+    """Estimate again what is complete already."""
 
-    def run(self) -> int:
+    def run(self, terminal: Terminal) -> int:
         """Estimate the demo: a man of 1.73 m and 70 kg crossing a beam."""
         from mjx_msk.cache import demo_video
-        from mjx_msk.pipeline import Options
+        from mjx_msk.options import Options
 
-        _CONSOLE.print("Fetching the demo video and the pose weights (once) ...")
-        _estimate(demo_video(), self.out, Options(height_m=1.73, mass_kg=70.0))
-        return 0
+        options = Options(height_m=1.73, mass_kg=70.0)
+        _estimate(terminal, demo_video(), self.out, options, again=self.again)
+        return OK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,54 +108,50 @@ class Compile:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .xml file to write."""
 
-    def run(self) -> int:
+    def run(self, terminal: Terminal) -> int:
         """Compile and say where the result is."""
         from mjx_msk.compile import compile_file
 
         compile_file(self.osim, self.out)
-        _CONSOLE.print(f"Wrote {self.out}")
-        return 0
+        terminal.say(f"Wrote {self.out}")
+        return OK
 
 
-def _estimate(source: Path, out: Path, options) -> None:
-    from mjx_msk.pipeline import estimate
-    from mjx_msk.report.table import quality_table
+def _estimate(
+    terminal: Terminal, source: Path, out: Path, options: "Options", *, again: bool
+) -> None:
+    with terminal.progress(source.name) as on_stage:
+        on_stage("starting", 0, 0)
+        from mjx_msk.pipeline import estimate
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_CONSOLE, transient=True) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def on_stage(label: str, done: int, total: int) -> None:
-            progress.update(task, description=label, completed=done, total=total or None)
-
-        result = estimate(source, out, options, on_stage)
+        result = estimate(source, out, options, on_stage, again=again)
     if result.reused:
-        _CONSOLE.print(f"{source.name}: already complete in {out}, kept.")
+        terminal.say(f"{source.name}: already complete in {out}, kept (--again estimates anew)")
         return
-    _CONSOLE.print(quality_table(result.motion, result.timings))
+    terminal.table(result.motion, result.timings)
     if result.note:
-        _CONSOLE.print(result.note)
-    _CONSOLE.print(f"Report: {(out / 'report.html').resolve()}")
+        terminal.say(result.note)
+    terminal.say(f"Report: {(out / 'report.html').resolve()}")
 
 
-def _say(error: MskError) -> None:
-    _ERRORS.print(f"mjx-msk: {error}", style="red", markup=False, soft_wrap=True)
-
-
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 2 after bad input, with 130 after Ctrl-C."""
     command = tyro.cli(
         Annotated[Estimate, tyro.conf.subcommand("estimate")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
         | Annotated[Compile, tyro.conf.subcommand("compile")],
-        prog="mjx-msk", args=arguments, config=(tyro.conf.OmitArgPrefixes,),
+        prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
+        args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip
+    terminal = Terminal()
+    # `kill` and batch systems stop a run as Ctrl-C does: with its temporary files removed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = command.run()
+        code = command.run(terminal)
     except MskError as error:
-        _say(error)
-        code = 2
+        terminal.error(error)
+        code = BAD_INPUT
     except KeyboardInterrupt:
-        _ERRORS.print("mjx-msk: stopped; nothing half-written was left.")
-        code = 130
+        terminal.error("stopped; nothing half-written was left.")
+        code = STOPPED
     sys.exit(code)

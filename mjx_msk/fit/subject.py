@@ -1,0 +1,42 @@
+"""The model of one subject: the generic one, scaled, or one that the user gives."""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from mjx_msk.compile import compile_osim, scale_spec
+from mjx_msk.fit.scaling import body_factors
+from mjx_msk.model import Model
+from mjx_msk.resources import asset
+
+GENERIC_MODEL = "rajagopal_lai_uhlrich_2023.xml"
+
+
+def generic_spec() -> mujoco.MjSpec:
+    """Return the model that is scaled to a person where none is given."""
+    return mujoco.MjSpec.from_file(str(asset(GENERIC_MODEL)))
+
+
+def read_model(path: Path) -> mujoco.MjSpec:
+    """Read a scaled model, ``.osim`` or compiled ``.xml``; raises ``MskError``."""
+    if path.suffix.lower() == ".osim":
+        return compile_osim(path)
+    Model.load(path)
+    return mujoco.MjSpec.from_file(str(path))
+
+
+def scaled_spec(
+    spec: mujoco.MjSpec, base: float, log_segments: np.ndarray, mass_kg: float | None
+) -> mujoco.MjSpec:
+    """Return a model stretched as a fit found: ``base`` over all, ``log_segments`` (k,) beside it.
+
+    Empty ``log_segments`` keep the model's size, ``mass_kg`` None its mass.
+    """
+    if not len(log_segments):
+        return scale_spec(spec, {}, mass_kg)
+    model = Model.from_spec(spec)
+    factors, _ = body_factors(model, base, log_segments)
+    names = model.layout.body_names
+    by_body = {names[b]: np.asarray(factors[b], float).tolist() for b in range(1, len(names))}
+    return scale_spec(spec, by_body, mass_kg)
