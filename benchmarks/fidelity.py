@@ -2,7 +2,7 @@
 
     python benchmarks/fidelity.py                        # the default model
     python benchmarks/fidelity.py MODEL.osim ...         # any others
-    python benchmarks/fidelity.py --poses 50 --in-series MODEL.osim
+    python benchmarks/fidelity.py --poses 50 MODEL.osim
 
 Needs the package `opensim` (pip install 'mjx-msk[opensim]'). Poses are seeded and lie within the
 coordinate ranges; joint moments are inverse dynamics with random speeds and accelerations.
@@ -28,11 +28,10 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path, default=[DEFAULT])
     parser.add_argument("--poses", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--in-series", action="store_true", help="several joints on one axis")
     options = parser.parse_args()
     for path in options.models:
         start = time.perf_counter()
-        spec = compile_osim(path, in_series=options.in_series)
+        spec = compile_osim(path)
         seconds = time.perf_counter() - start
         result = compare(path, spec.compile(), poses=options.poses, seed=options.seed)
         title = f"{path} ({options.poses} poses; compiled in {seconds:.1f} s)"

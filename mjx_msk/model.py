@@ -1,10 +1,11 @@
 """The model type: a compiled MJCF seen through its independent coordinates."""
 
 import dataclasses
+import itertools
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,10 @@ from mjx_msk.errors import MskError
 from mjx_msk.runtime import mjx
 
 LANDMARK_PREFIX = "landmark/"
-CONTACT_PREFIX = "contact/"
+#: Foot contact spheres, right and left.
+CONTACT_PREFIXES = ("contact/r/", "contact/l/")
 ROOT_COORDINATES = 6
+RECOMPILE = "Compile it with: mjx-msk compile MODEL.osim -o model.xml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Layout:
     rotational: tuple[bool, ...]  #: per coordinate: rad (True) or m (False)
     locked: tuple[bool, ...]  #: per coordinate: held at its default by the source model
     independent: tuple[int, ...]  #: joint index of each coordinate
-    dependent: tuple[int, ...]  #: joint index of each tied joint
-    driver: tuple[int, ...]  #: coordinate index that each tied joint follows
+    dependent: tuple[int, ...]  #: joint index of each tied joint, round by round
+    driver: tuple[int, ...]  #: what each tied joint follows: a place in (independent, dependent)
+    rounds: tuple[tuple[int, int], ...]  #: slices of ``dependent`` that follow earlier values only
     coupled: tuple[tuple[str, str, tuple[float, ...]], ...]  #: coordinates without a joint
     contact_names: tuple[str, ...]  #: foot contact spheres
     contact_bodies: tuple[int, ...]
@@ -45,6 +49,12 @@ class Layout:
     def site_index(self) -> dict[str, int]:
         """Map a site's name to its place in ``site_xpos``."""
         return {name: i for i, name in enumerate(self.site_names)}
+
+    @cached_property
+    def joint_order(self) -> tuple[int, ...]:
+        """Return each joint's place in (independent, dependent)."""
+        place = {joint: i for i, joint in enumerate((*self.independent, *self.dependent))}
+        return tuple(place[joint] for joint in range(len(place)))
 
     @cached_property
     def contact_feet(self) -> tuple[int, ...]:
@@ -62,7 +72,8 @@ class Model:
     """
 
     mjx: mjx.Model  #: the skeleton alone: bodies, joints, sites
-    polynomial: jax.Array  #: (d, 5) qpos of each tied joint, ascending powers of its driver
+    polynomial: jax.Array  #: (d, 5) each tied joint's value, ascending powers of its driver's
+    growth: jax.Array  #: (nq,) qpos over value: 1 unless a tied slide was scaled with its bone
     tied_axis: jax.Array  #: (d, 3) how a tied slide grows with its parent body; 0 for hinges
     joint_place: jax.Array  #: (nbody, 3) m, where a body's joints lie in its frame
     q_default: jax.Array  #: (n,)
@@ -73,45 +84,39 @@ class Model:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Model":
-        """Read a compiled MJCF; raises ``MskError`` if it is missing or not MJCF."""
+        """Read a compiled MJCF; raises ``MskError`` if it is missing, or no such model."""
         if not Path(path).is_file():
             raise MskError("no such model file.", where=str(path), remedy="Give a compiled .xml.")
         try:
             return cls.from_spec(mujoco.MjSpec.from_file(str(path)))
-        except ValueError as error:
+        except MskError as error:
+            raise MskError(error.what, where=str(path), remedy=error.remedy) from None
+        except (ValueError, NotImplementedError) as error:
             raise MskError(
-                f"MuJoCo cannot read this model ({error}).",
+                f"MuJoCo cannot read this model ({' '.join(str(error).split())}).",
                 where=str(path),
-                remedy="Compile it with: mjx-msk compile MODEL.osim -o model.xml",
+                remedy=RECOMPILE,
             ) from error
 
     @classmethod
     def from_spec(cls, spec: mujoco.MjSpec) -> "Model":
-        """Build the model from a spec that follows the contract of docs/architecture.md."""
-        spec = spec.copy()
-        full = spec.compile()
-        texts = {t.name: t.data for t in spec.texts}
-        contact = [g for g in range(full.ngeom) if full.geom(g).name.startswith(CONTACT_PREFIX)]
-        for item in [*spec.actuators, *spec.tendons, *spec.sensors, *spec.excludes, *spec.pairs]:
-            spec.delete(item)
-        markers = _muscle_free_sites(spec)
-        for site in spec.sites:
-            if site.name not in markers:
-                spec.delete(site)
-        for geom in spec.geoms:
-            spec.delete(geom)
-        for body in spec.bodies[1:]:
-            body.explicitinertial = True
-        mj = spec.compile()
+        """Build the model from a spec that follows the contract of docs/architecture.md.
+
+        Raises ``MskError`` for joints that the contract does not know, ``ValueError`` where MuJoCo
+        refuses the spec.
+        """
+        mj = _skeleton(spec)
+        full = spec.copy().compile()
+        contact = [g for g in range(full.ngeom) if full.geom(g).name.startswith(CONTACT_PREFIXES)]
+        _check_joints(mj)
         tied = _tied_joints(mj)
-        names = tuple(mj.joint(j).name for j in range(mj.njnt))
         independent = tuple(j for j in range(mj.njnt) if j not in tied)
-        coordinate_of = {j: i for i, j in enumerate(independent)}
-        defaults = {name: float(texts.get(f"default/{name}", 0.0)) for name in names}
-        locked = {k.split("/", 1)[1]: float(v) for k, v in texts.items() if k.startswith("locked/")}
-        defaults |= locked
-        unlimited = np.array([-np.inf, np.inf])
-        ranges = [mj.jnt_range[j] if mj.jnt_limited[j] else unlimited for j in independent]
+        rounds = _rounds(tied, independent)
+        dependent = tuple(joint for joints in rounds for joint in joints)
+        place = {joint: i for i, joint in enumerate((*independent, *dependent))}
+        ends = np.cumsum([0, *map(len, rounds)]).tolist()
+        texts = {t.name: t.data for t in spec.texts}
+        names = tuple(mj.joint(j).name for j in range(mj.njnt))
         layout = Layout(
             coordinate_names=tuple(names[j] for j in independent),
             joint_names=names,
@@ -120,21 +125,23 @@ class Model:
             rotational=tuple(
                 bool(mj.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE) for j in independent
             ),
-            locked=tuple(names[j] in locked for j in independent),
+            locked=tuple(f"locked/{names[j]}" in texts for j in independent),
             independent=independent,
-            dependent=tuple(tied),
-            driver=tuple(coordinate_of[driver] for driver, _ in tied.values()),
+            dependent=dependent,
+            driver=tuple(place[tied[j].driver] for j in dependent),
+            rounds=tuple(itertools.pairwise(ends)),
             coupled=tuple(_coupled(texts)),
             contact_names=tuple(full.geom(g).name for g in contact),
-            contact_bodies=tuple(mj.body(full.body(full.geom_bodyid[g]).name).id for g in contact),
+            contact_bodies=tuple(int(full.geom_bodyid[g]) for g in contact),
         )
         return cls(
             mjx=mjx.put_model(mj),
-            polynomial=jnp.array([c for _, c in tied.values()]).reshape(-1, 5),
-            tied_axis=jnp.array([_slide_axis(mj, j) for j in tied]).reshape(-1, 3),
+            polynomial=jnp.array([tied[j].polynomial for j in dependent]).reshape(-1, 5),
+            growth=jnp.ones(mj.njnt),
+            tied_axis=jnp.array([_slide_axis(mj, j) for j in dependent]).reshape(-1, 3),
             joint_place=jnp.array([_joint_place(mj, b) for b in range(mj.nbody)]),
-            q_default=jnp.array([defaults[names[j]] for j in independent]),
-            q_range=jnp.array(ranges),
+            q_default=jnp.array([_default(texts, names[j]) for j in independent]),
+            q_range=jnp.array([_range(mj, j) for j in independent]),
             contact_position=jnp.array(full.geom_pos[contact]).reshape(-1, 3),
             contact_radius=jnp.array(full.geom_size[contact, 0]),
             layout=layout,
@@ -150,18 +157,65 @@ class Model:
         return dataclasses.replace(self, **changes)
 
 
-def _muscle_free_sites(spec: mujoco.MjSpec) -> set[str]:
-    """Return the sites that are markers or landmarks (groups 3 and 4)."""
-    return {s.name for s in spec.sites if s.group in (3, 4)}
+class _Tie(NamedTuple):
+    driver: int  #: joint
+    polynomial: np.ndarray  #: (5,) ascending powers of the driver
 
 
-def _tied_joints(mj: mujoco.MjModel) -> dict[int, tuple[int, np.ndarray]]:
-    """Map each tied joint to its driver and polynomial, in ascending powers of the driver."""
+def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Compile the bodies, joints, markers and landmarks (sites of group 3 and 4) of a spec."""
+    spec = spec.copy()
+    for item in [*spec.actuators, *spec.tendons, *spec.sensors, *spec.excludes, *spec.pairs]:
+        spec.delete(item)
+    for item in [*spec.geoms, *(s for s in spec.sites if s.group not in (3, 4))]:
+        spec.delete(item)
+    for body in spec.bodies[1:]:
+        body.explicitinertial = True
+    return spec.compile()
+
+
+def _check_joints(mj: mujoco.MjModel) -> None:
+    """Raise ``MskError`` unless every joint is a hinge or a slide whose value is its position."""
+    for j in range(mj.njnt):
+        kind = mujoco.mjtJoint(mj.jnt_type[j])
+        if kind not in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE):
+            wrong = "is neither a hinge nor a slide"
+        elif mj.qpos0[mj.jnt_qposadr[j]] != 0.0:
+            wrong = "has a reference other than 0"
+        else:
+            continue
+        raise MskError(f"joint '{mj.joint(j).name}' {wrong}.", remedy=RECOMPILE)
+
+
+def _tied_joints(mj: mujoco.MjModel) -> dict[int, _Tie]:
+    """Map each tied joint to what it follows."""
     tied = {}
     for e in range(mj.neq):
         if mj.eq_type[e] == mujoco.mjtEq.mjEQ_JOINT and mj.eq_obj2id[e] >= 0:
-            tied[int(mj.eq_obj1id[e])] = (int(mj.eq_obj2id[e]), mj.eq_data[e, :5].copy())
+            tied[int(mj.eq_obj1id[e])] = _Tie(int(mj.eq_obj2id[e]), mj.eq_data[e, :5].copy())
     return dict(sorted(tied.items()))
+
+
+def _rounds(tied: dict[int, _Tie], independent: tuple[int, ...]) -> list[list[int]]:
+    """Sort the tied joints into rounds, each following coordinates or joints of earlier rounds."""
+    known, waiting, rounds = set(independent), list(tied), []
+    while waiting:
+        ready = [j for j in waiting if tied[j].driver in known]
+        if not ready:
+            raise MskError("joints follow each other in a circle.", remedy=RECOMPILE)
+        rounds.append(ready)
+        known.update(ready)
+        waiting = [j for j in waiting if j not in known]
+    return rounds
+
+
+def _default(texts: dict[str, str], name: str) -> float:
+    """Return a coordinate's default value, or the one at which it is locked."""
+    return float(texts.get(f"locked/{name}", texts.get(f"default/{name}", 0.0)))
+
+
+def _range(mj: mujoco.MjModel, joint: int) -> np.ndarray:
+    return mj.jnt_range[joint] if mj.jnt_limited[joint] else np.array([-np.inf, np.inf])
 
 
 def _slide_axis(mj: mujoco.MjModel, joint: int) -> np.ndarray:

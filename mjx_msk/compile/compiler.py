@@ -15,12 +15,8 @@ from mjx_msk.compile.writer import set_rest_pose, write_xml
 from mjx_msk.errors import MskError
 
 
-def compile_osim(path: str | os.PathLike[str], *, in_series: bool = False) -> mujoco.MjSpec:
+def compile_osim(path: str | os.PathLike[str]) -> mujoco.MjSpec:
     """Return the MuJoCo model of an OpenSim model file, as docs/model.md describes it.
-
-    ``in_series`` lets up to three joints on one axis follow a function that a single polynomial of
-    degree 4 misses by more than 0.05 degrees or 0.5 mm (the patella): closer, but with more
-    joints, some of which follow another dependent joint.
 
     The result compiles, keeps OpenSim's names and units, has Z up, ``qpos == q`` and a keyframe
     ``default`` at the coordinates' default values. Raises ``MskError`` for bad input and for
@@ -28,7 +24,7 @@ def compile_osim(path: str | os.PathLike[str], *, in_series: bool = False) -> mu
     """
     source = read_osim(path)
     try:
-        return build(source, in_series=in_series)
+        return build(source)
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from None
     except ValueError as error:
@@ -39,14 +35,12 @@ def compile_osim(path: str | os.PathLike[str], *, in_series: bool = False) -> mu
         ) from error
 
 
-def compile_file(
-    osim: str | os.PathLike[str], xml_path: str | os.PathLike[str], *, in_series: bool = False
-) -> None:
+def compile_file(osim: str | os.PathLike[str], xml_path: str | os.PathLike[str]) -> None:
     """Compile an OpenSim model and write it as MJCF; raises ``MskError`` as ``compile_osim``."""
-    write_xml(compile_osim(osim, in_series=in_series), xml_path)
+    write_xml(compile_osim(osim), xml_path)
 
 
-def build(source: Source, *, in_series: bool = False) -> mujoco.MjSpec:
+def build(source: Source) -> mujoco.MjSpec:
     """Return the MuJoCo model of a model that was read; ``ValueError`` where MuJoCo refuses it."""
     spec = mujoco.MjSpec()
     spec.modelname = source.name
@@ -57,7 +51,7 @@ def build(source: Source, *, in_series: bool = False) -> mujoco.MjSpec:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
     add_scene(spec)
-    add_skeleton(spec, source, in_series=in_series)
+    add_skeleton(spec, source)
     add_look(spec)
     add_contact_spheres(spec, source)
     add_markers(spec, source)

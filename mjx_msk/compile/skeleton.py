@@ -16,10 +16,9 @@ WORLD_FROM_GROUND = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]
 ARMATURE = {True: 1e-5, False: 1e-2}  # hinge: kg m^2, slide: kg
 
 
-def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False) -> None:
+def add_skeleton(spec: mujoco.MjSpec, source: Source) -> None:
     """Add every body and joint of ``source`` to an empty ``spec``, then its couplings.
 
-    With ``in_series``, up to three joints on one axis follow what a single quartic misses.
     Raises ``MskError`` for loops, bodies without a joint, and motions that no joint can follow.
     """
     if not source.joints:
@@ -34,7 +33,7 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, in_series: bool = False
                 remedy="Cut the loop in the model.",
             )
         for joint in ready:
-            _add_body(spec, source, joint, in_series)
+            _add_body(spec, source, joint)
             added.add(joint.child)
             waiting.remove(joint)
     for body in source.bodies:
@@ -72,16 +71,14 @@ def matrix(quaternion: np.ndarray) -> np.ndarray:
     return Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
 
 
-def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint, in_series: bool) -> None:
+def _add_body(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
     """Add the child of a joint, placed where its coordinates are zero, and its MuJoCo joints.
 
     OpenSim: parent_from_child = parent_frame * motions * child_frame^-1. What the axes do at
     coordinate zero is part of the body's place; each MuJoCo axis is OpenSim's seen from the child
     in that place, so it is turned back by the rest rotations that come after it.
     """
-    motions = [read_motion(source, axis) for axis in joint.axes]
-    if in_series:
-        motions = refined(motions)
+    motions = refined([read_motion(source, axis) for axis in joint.axes])
     shift = sum((m.axis.direction * m.rest for m in motions if not m.axis.hinge), np.zeros(3))
     after = [np.eye(3)]  # the rest rotation of the axes after the last, the last but one, ...
     for motion in reversed(motions):
@@ -182,9 +179,9 @@ def _add_dependent(
     motion: Motion,
     direction: np.ndarray,
 ) -> None:
-    """Add a joint that follows a coordinate by a polynomial.
+    """Add a joint that follows a coordinate by a polynomial, or joints in series that do.
 
-    Its user data hold the axis in the joint's parent frame, for scaling.
+    Their user data hold the axis in the joint's parent frame, for scaling.
     """
     assert motion.coordinate is not None
     first = f"{joint.name}/{motion.axis.name}"

@@ -71,12 +71,12 @@ def scaled(model: Model, factors: jax.Array) -> Model:
     rotate = jax.vmap(_rotate)
     before = rotate(m.body_quat, model.joint_place)
     after = rotate(m.body_quat, model.joint_place * factors)
-    polynomial = model.polynomial
+    growth = model.growth
     if layout.dependent:
-        bodies = m.jnt_bodyid[np.array(layout.dependent)]
-        growth = jnp.sum(model.tied_axis**2 * above[bodies], axis=1)
+        tied = np.array(layout.dependent)
+        along = jnp.sum(model.tied_axis**2 * above[m.jnt_bodyid[tied]], axis=1)
         hinge = jnp.all(model.tied_axis == 0.0, axis=1)
-        polynomial = polynomial * jnp.where(hinge, 1.0, growth)[:, None]
+        growth = growth.at[tied].multiply(jnp.where(hinge, 1.0, along))
     return model.replace(
         mjx=m.replace(
             body_pos=above * (m.body_pos + before) - after,
@@ -84,7 +84,7 @@ def scaled(model: Model, factors: jax.Array) -> Model:
             jnt_pos=m.jnt_pos * factors[m.jnt_bodyid],
             site_pos=m.site_pos * factors[m.site_bodyid],
         ),
-        polynomial=polynomial,
+        growth=growth,
         joint_place=model.joint_place * factors,
         contact_position=model.contact_position * factors[np.array(layout.contact_bodies, int)],
     )

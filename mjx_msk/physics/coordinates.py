@@ -1,7 +1,8 @@
 """Independent coordinates: q -> qpos and the forces that belong to them.
 
-A model's tied joints follow one coordinate each by a polynomial, so ``qpos = g(q)`` is exact and
-``G = dg/dq`` has one entry per joint. Forces go back by ``G^T`` (principle of virtual work).
+A model's tied joints follow one coordinate each by a polynomial (or another tied joint, which
+follows one), so ``qpos = g(q)`` is exact and ``G = dg/dq`` has one entry per joint. Forces go back
+by ``G^T`` (principle of virtual work).
 """
 
 import jax
@@ -11,16 +12,19 @@ from mjx_msk.model import Model
 
 
 def full_position(model: Model, q: jax.Array) -> jax.Array:
-    """Return ``qpos = g(q)``, (nq,), for independent coordinates ``q`` (n,), rad or m."""
+    """Return ``qpos = g(q)``, (nq,), for independent coordinates ``q`` (n,), rad or m.
+
+    Tied joints that follow a tied joint come in a later round than it.
+    """
     layout = model.layout
-    qpos = jnp.zeros(len(layout.joint_names), q.dtype).at[jnp.array(layout.independent)].set(q)
-    if not layout.dependent:
-        return qpos
-    x = q[jnp.array(layout.driver)]
-    value = jnp.zeros_like(x)
-    for power in reversed(range(model.polynomial.shape[1])):
-        value = value * x + model.polynomial[:, power]
-    return qpos.at[jnp.array(layout.dependent)].set(value)
+    values = q
+    for start, end in layout.rounds:
+        x = values[jnp.array(layout.driver[start:end])]
+        tied = jnp.zeros_like(x)
+        for power in reversed(range(model.polynomial.shape[1])):
+            tied = tied * x + model.polynomial[start:end, power]
+        values = jnp.concatenate([values, tied])
+    return values[jnp.array(layout.joint_order)] * model.growth
 
 
 def full_velocity(model: Model, q: jax.Array, qd: jax.Array) -> jax.Array:
