@@ -1,7 +1,7 @@
 """Which sole points touch the floor, judged from a motion alone."""
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.special import expit
 
 #: A point nearer to the floor than this may touch it, m.
@@ -10,25 +10,47 @@ NEAR_M = 0.035
 SLOW_M_S = 0.5
 #: Shortest stance that is believed, s.
 SHORTEST_S = 0.08
+#: The center of mass's acceleration is averaged over this long, s.
+_SMOOTH_S = 0.04
+_GRAVITY = 9.81
 
 
 def touching(
-    position: np.ndarray, radius: np.ndarray, dt: float, travel_m_s: np.ndarray
+    position: np.ndarray,
+    radius: np.ndarray,
+    dt: float,
+    travel_m_s: np.ndarray,
+    center: np.ndarray,
 ) -> np.ndarray:
     """Return how surely each contact sphere touches the floor, (T, c) in 0..1.
 
-    ``position`` (T, c, 3) are sphere centres over the floor z = 0, ``radius`` (c,), and
-    ``travel_m_s`` (2,) the velocity of the ground (a treadmill's belt). A sphere touches when it
-    is both low and at rest relative to the ground; flickers shorter than ``SHORTEST_S`` go.
+    ``position`` (T, c, 3) are sphere centres over the floor z = 0, ``radius`` (c,),
+    ``travel_m_s`` (2,) the velocity of the ground (a treadmill's belt) and ``center`` (T, 3) the
+    center of mass. A sphere touches when it is both low and at rest relative to the ground. Who
+    does not fall is carried: where no sphere seems to touch but the center of mass is not in free
+    fall, the lowest and slowest ones are believed. Flickers shorter than ``SHORTEST_S`` go.
     """
-    if len(position) < 2:
-        return expit((NEAR_M - (position[..., 2] - radius)) / 0.008)
-    velocity = np.gradient(position[..., :2], dt, axis=0) - travel_m_s
-    speed = np.linalg.norm(velocity, axis=-1)
     height = position[..., 2] - radius
+    if len(position) < 3:
+        return expit((NEAR_M - height) / 0.008)
+    speed = np.linalg.norm(np.gradient(position[..., :2], dt, axis=0) - travel_m_s, axis=-1)
     certainty = expit((NEAR_M - height) / 0.008) * expit((SLOW_M_S - speed) / 0.08)
+    reluctance = np.maximum(height, 0.0) / NEAR_M + speed / SLOW_M_S
+    likely = np.exp(2.0 * (reluctance.min(axis=1, keepdims=True) - reluctance))
+    doubt = 1.0 - certainty.max(axis=1, keepdims=True)
+    certainty = np.maximum(certainty, doubt * carried(center, dt)[:, None] * likely)
     window = 2 * round(SHORTEST_S / dt / 2) + 1
     return median_filter(certainty, size=(window, 1), mode="nearest")
+
+
+def carried(center: np.ndarray, dt: float) -> np.ndarray:
+    """Return the share of body weight that something must carry, (T,) in 0..1.
+
+    0 in free fall; from the vertical acceleration of the center of mass ``center`` (T, 3).
+    """
+    height = gaussian_filter1d(center[:, 2], _SMOOTH_S / dt, mode="nearest")
+    acceleration = np.gradient(np.gradient(height, dt), dt)
+    return np.clip(1.0 + acceleration / _GRAVITY, 0.0, 1.0)
 
 
 def floor_level(position: np.ndarray, radius: np.ndarray, dt: float) -> float:

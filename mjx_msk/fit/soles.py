@@ -16,8 +16,11 @@ def sole_centres(model: Model, q: np.ndarray) -> np.ndarray:
 
 def sole_touch(model: Model, q: np.ndarray, dt: float, treadmill_m_s: float) -> np.ndarray:
     """Return how surely each sole point touches the floor z = 0, (T, c) in 0..1."""
+    p = points(model, 1.0, q, np.zeros(0))
+    last = p.position.shape[1] - 1
+    soles, center = p.position[:, last - len(model.layout.contact_names) : last], p.position[:, -1]
     belt = np.array([-treadmill_m_s, 0.0])
-    return touching(sole_centres(model, q), np.asarray(model.contact_radius), dt, belt)
+    return touching(soles, np.asarray(model.contact_radius), dt, belt, center)
 
 
 def sole_middles(model: Model, q: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
+from threadpoolctl import threadpool_limits
 
 
 class Term(NamedTuple):
@@ -106,6 +107,18 @@ def gauss_newton(
     Stops after ``iterations`` accepted or refused steps, or when a step lowers the cost by less
     than ``tolerance`` (relative).
     """
+    with threadpool_limits(1, "blas"):  # narrow bands: more threads only wait for each other
+        return _iterate(terms_at, x, g, iterations, tolerance, on_iteration)
+
+
+def _iterate(
+    terms_at: Callable[[np.ndarray, np.ndarray], list[Term]],
+    x: np.ndarray,
+    g: np.ndarray,
+    iterations: int,
+    tolerance: float,
+    on_iteration: Callable[[int], None] | None,
+) -> Solution:
     terms = terms_at(x, g)
     cost, damping, done = cost_of(terms), 1e-3, 0
     for done in range(1, iterations + 1):

@@ -167,18 +167,17 @@ class _Problem:
             ),
         ]  # fmt: skip
 
-    def sole_positions(self, q: np.ndarray, g: np.ndarray) -> np.ndarray:
-        p = self.points(q, g)
-        return p.position[:, self.soles(p)]
-
     def with_touch(self, q: np.ndarray, g: np.ndarray) -> "_Problem":
         """Return the problem with fresh beliefs about which sole points touch the floor."""
-        soles = self.sole_positions(q, g)
-        return replace(self, touch=touching(soles, self.radius, self.seen.dt, self.belt))
+        p = self.points(q, g)
+        soles, center = p.position[:, self.soles(p)], p.position[:, -1]
+        touch = touching(soles, self.radius, self.seen.dt, self.belt, center)
+        return replace(self, touch=touch)
 
     def on_floor(self, q: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (q, g) moved up or down together so that the floor is at z = 0."""
-        level = floor_level(self.sole_positions(q, g), self.radius, self.seen.dt)
+        p = self.points(q, g)
+        level = floor_level(p.position[:, self.soles(p)], self.radius, self.seen.dt)
         lowered = g.copy()
         lowered[self.segments] -= level
         return shifted(self.model, q, np.array([0.0, 0.0, -level])), lowered
