@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from mjx_msk.files import replacing
 
 SCHEMA_VERSION = 1
 
+#: What numpy, zipfile and json raise for files that are damaged or something else.
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _JSON_FIELDS = ("subject", "camera", "quality", "provenance")
 _NAME_FIELDS = ("coordinate_names", "joint_names", "foot_names", "marker_names", "landmark_names")
 
@@ -123,7 +128,8 @@ class Motion:
         if not Path(path).is_file():
             raise MskError("no such file.", where=where, remedy="Give a motion.npz.")
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # numpy leaves a file open that it cannot read; this one closes it
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 stored = {name: archive[name] for name in archive.files}
             version = int(stored.pop("schema_version"))
             if version > SCHEMA_VERSION:
@@ -138,7 +144,7 @@ class Motion:
             fields |= {name: tuple(str(x) for x in stored[name]) for name in _NAME_FIELDS}
             fields |= {name: json.loads(str(stored[name])) for name in _JSON_FIELDS}
             return cls(**fields)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        except _UNREADABLE as error:
             raise MskError(
                 f"not a readable motion file ({error}).",
                 where=where,

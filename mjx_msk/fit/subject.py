@@ -34,7 +34,7 @@ def scaled_spec(
     Empty ``log_segments`` keep the model's size, ``mass_kg`` None its mass.
     """
     if not len(log_segments):
-        return scale_spec(spec, {}, mass_kg)
+        return spec if mass_kg is None else scale_spec(spec, {}, mass_kg)
     model = Model.from_spec(spec)
     factors, _ = body_factors(model, base, log_segments)
     names = model.layout.body_names
