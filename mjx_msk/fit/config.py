@@ -11,9 +11,9 @@ from mjx_msk.model import Model
 class FitConfig:
     """Standard deviations and iteration counts of the trajectory fit."""
 
-    pixel_spread_m: float = 0.010
+    pixel_spread_m: float = 0.008
     """Error of a 2D landmark, m at the person's distance."""
-    depth_spread_m: float = 0.10
+    depth_spread_m: float = 0.12
     """Error of a metric 3D landmark along the optical axis, m."""
     marker_spread_m: float = 0.015
     """Error of a measured marker (skin motion and placement), m."""
@@ -41,7 +41,7 @@ class FitConfig:
 #: without side: wide enough for everyday movement (ranges of Perry and Burnfield 2010, Gait
 #: Analysis, ch. 5 to 9, and of Winter 2009), so that they speak only where the image is silent.
 HABITS_DEG: dict[str, tuple[float, float, float]] = {
-    "pelvis_tilt": (-5.0, 15.0, 600.0),
+    "pelvis_tilt": (-5.0, 7.0, 600.0),
     "pelvis_list": (0.0, 10.0, 600.0),
     "hip_flexion": (15.0, 40.0, 1500.0),
     "hip_adduction": (0.0, 10.0, 800.0),
@@ -50,7 +50,7 @@ HABITS_DEG: dict[str, tuple[float, float, float]] = {
     "ankle_angle": (3.0, 15.0, 2000.0),
     "subtalar_angle": (0.0, 6.0, 800.0),
     "mtp_angle": (0.0, 5.0, 800.0),
-    "lumbar_extension": (-5.0, 12.0, 600.0),
+    "lumbar_extension": (-5.0, 6.0, 600.0),
     "lumbar_bending": (0.0, 10.0, 600.0),
     "lumbar_rotation": (0.0, 12.0, 600.0),
     "arm_flex": (10.0, 45.0, 1500.0),
