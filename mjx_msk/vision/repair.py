@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import median_filter
 
-from mjx_msk.vision.landmarks import BODY, MIRROR, Landmarks, from_arrays
+from mjx_msk.vision.landmarks import BODY, MIRROR, NAMES, Landmarks, from_arrays
 
 BRIDGED_GAP_S = 0.3  # longer gaps stay NaN
 _BRIDGED_VISIBILITY = 0.3  # times what both sides of the gap have
@@ -17,6 +17,7 @@ _STATES = 4  # bit 0: upper body mirrored, bit 1: lower body mirrored
 _SWITCH = 0.03  # the labels change from one frame to the next, per half of the body
 _DISAGREE = 0.01  # one half of the body is mirrored and the other is not, per frame
 _MIRRORED = 1e-3  # a half is mirrored, per frame: of two consistent labellings, the majority's
+_BACKWARD = 0.003  # a half faces away from where feet and nose point, per frame
 _IMPLAUSIBLE = 0.08  # farther than this from the middle of its neighbours, a frame is nonsense
 _FAR = 0.2  # distances are counted up to here: a wild point must not decide
 
@@ -35,7 +36,8 @@ def unswapped(person: Landmarks) -> tuple[Landmarks, np.ndarray]:
 
     Each frame's upper and lower body are mirrored or not; the sequence with the least second
     difference of image and metric positions is found by dynamic programming (Viterbi) over pairs
-    of successive states. Of two equally smooth sequences the one with fewer exchanges wins.
+    of successive states. Feet and nose point forward whatever the labels are: a half whose left
+    and right say otherwise costs too. Of two equal sequences the one with fewer exchanges wins.
     Frames that fit their neighbours under no labelling are left out of it: they would let the
     labels of everything after them change for free.
     """
@@ -48,7 +50,8 @@ def unswapped(person: Landmarks) -> tuple[Landmarks, np.ndarray]:
     if sound.sum() < 3:
         return person, mirrored
     states = np.zeros(len(index), dtype=int)
-    states[sound] = _cheapest_states(_roughness(x[sound], time[sound]))
+    facing = _facing(person.world[index[sound]])
+    states[sound] = _cheapest_states(_roughness(x[sound], time[sound]), _own_costs(facing))
     # an unsound frame takes the labels of the sound frame closest in time
     nearest = np.abs(time[:, None] - time[sound]).argmin(axis=1)
     states = states[sound][nearest]
@@ -122,16 +125,51 @@ def _roughness(x: np.ndarray, time: np.ndarray) -> np.ndarray:
     return total
 
 
-def _cheapest_states(roughness: np.ndarray) -> np.ndarray:
-    """Return the cheapest sequence of n states, given (n - 2, 4, 4, 4) costs of triples."""
+def _facing(world: np.ndarray) -> np.ndarray:
+    """Return (n, 2) in -1..1: how far shoulders and hips face where feet and nose point."""
+
+    def middle(part: str) -> np.ndarray:
+        return (world[:, NAMES.index(f"left_{part}")] + world[:, NAMES.index(f"right_{part}")]) / 2
+
+    def left(part: str) -> np.ndarray:
+        return world[:, NAMES.index(f"left_{part}")] - world[:, NAMES.index(f"right_{part}")]
+
+    up = _unit(middle("shoulder") - middle("hip"))
+    feet = _unit(middle("foot_index") - middle("heel"))
+    ahead = _unit(feet + _unit(world[:, NAMES.index("nose")] - middle("ear")))
+    turns = (
+        np.sum(_unit(np.cross(left(part), up)) * ahead, axis=1) for part in ("shoulder", "hip")
+    )
+    return np.stack(list(turns), axis=1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def _own_costs(facing: np.ndarray) -> np.ndarray:
+    """Return (n, 4): what each state costs in each frame, by itself."""
+    state = np.arange(_STATES)
+    mirrored = np.stack([state & 1, state >> 1])  # (2, 4)
+    bits = mirrored.sum(axis=0)
+    signed = facing[:, :, None] * (1 - 2 * mirrored)
+    backward = _BACKWARD * np.maximum(-signed, 0.0).sum(axis=1)
+    return _MIRRORED * bits + _DISAGREE * (bits == 1) + backward
+
+
+def _cheapest_states(roughness: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the cheapest sequence of n states.
+
+    ``roughness`` (n - 2, 4, 4, 4) are the costs of triples, ``own`` (n, 4) of single frames.
+    """
     state = np.arange(_STATES)
     bits = (state & 1) + (state >> 1)
-    own = _MIRRORED * bits + _DISAGREE * (bits == 1)
     switch = _SWITCH * bits[state[:, None] ^ state]
-    best = own[:, None] + own + switch  # of ending in the pair of states (previous, last)
+    # of ending in the pair of states (previous, last)
+    best = own[0][:, None] + own[1] + switch
     came_from = []
-    for triple in roughness:
-        options = best[:, :, None] + triple + switch + own
+    for triple, last_own in zip(roughness, own[2:], strict=True):
+        options = best[:, :, None] + triple + switch + last_own
         came_from.append(options.argmin(axis=0))
         best = options.min(axis=0)
     previous, last = np.unravel_index(best.argmin(), best.shape)
