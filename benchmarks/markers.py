@@ -4,9 +4,10 @@
     python benchmarks/markers.py --trial squats1    # trials whose name contains this
     python benchmarks/markers.py --details          # every coordinate of every trial too
 
-Each trial runs through the main job (``mjx_msk.pipeline.analyse``) with the subject's scaled model
-and, where they were measured, the ground forces. A coordinate counts as determined by the markers
-when its mean confidence is at least one half: the markers then tell more than the prior.
+Each trial runs through the main job (``mjx_msk.pipeline.analyse``) with the subject's scaled
+model and, where they were measured, the ground forces. Angles count unless the model locks them or
+the fit says that the markers leave them to habit (``fit.marker_checks.undetermined``); "all free"
+counts the latter too.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.osim.tables import read_table
 from mjx_msk.pipeline import Options, Run, analyse
@@ -36,7 +38,6 @@ TRIALS = (
     "opencap/test_original/walking1",
 )
 JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle")
-DETERMINED = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Result:
     seconds: float
     marker_error_mm: float
     angle_deg: dict[str, float]  #: MAE of the coordinates that markers determine
-    undetermined: tuple[str, ...]
+    undetermined: dict[str, float]  #: MAE of the others, but for those that the model locks
     pelvis_mm: float  #: mean distance of the pelvis
     moment_pct: dict[str, float]  #: RMSE over the reference's peak; empty without forces
     warnings: tuple[str, ...]
@@ -68,7 +69,7 @@ def main() -> None:
             print(f"{result.trial}: {warning}")
         if options.details:
             print(result.trial, {k: round(v, 2) for k, v in result.angle_deg.items()})
-            print("  not determined by markers:", ", ".join(result.undetermined))
+            print("  left to habit:", {k: round(v, 2) for k, v in result.undetermined.items()})
 
 
 def measure(trial: str) -> Result:
@@ -82,17 +83,19 @@ def measure(trial: str) -> Result:
         folder / f"{name}.trc",
         Options(model=folder / "model.osim", grf=forces if forces.is_file() else None),
     )
-    _, motion = analyse(run)
+    spec, motion = analyse(run)
     seconds = time.perf_counter() - start
     angles, pelvis = angle_errors(motion, folder / row["ik_file"])
-    assert motion.confidence is not None
-    sure = dict(zip(motion.coordinate_names, motion.confidence.mean(axis=0), strict=True))
-    determined = {k: v for k, v in angles.items() if sure[k] >= DETERMINED}
+    layout = Model.from_spec(spec).layout
+    locked = {n for n, held in zip(layout.coordinate_names, layout.locked, strict=True) if held}
+    free = {k: v for k, v in angles.items() if k not in locked}
+    habit = motion.quality["undetermined_coordinates"]
+    determined = {k: v for k, v in free.items() if k not in habit}
     reference = folder / f"{name}_id_opensim.sto"
     return Result(
         trial=trial, split=row["split"], person=row["person"], frames=len(motion),
         seconds=seconds, marker_error_mm=motion.quality["marker_error_mm"],
-        angle_deg=determined, undetermined=tuple(k for k in angles if k not in determined),
+        angle_deg=determined, undetermined={k: free[k] for k in free if k not in determined},
         pelvis_mm=pelvis,
         moment_pct=moment_errors(motion, reference) if forces.is_file() else {},
         warnings=tuple(motion.quality["warnings"]),
@@ -100,7 +103,7 @@ def measure(trial: str) -> Result:
 
 
 def angle_errors(motion: Motion, reference: Path) -> tuple[dict[str, float], float]:
-    """Return the MAE (deg) of every angle that the reference has, and of the pelvis's place (mm)."""
+    """Return the MAE (deg) of every angle in the reference, and of the pelvis's place (mm)."""
     table = read_table(reference)
     inside = (motion.time >= table.time[0] - 1e-6) & (motion.time <= table.time[-1] + 1e-6)
     place, angles = [], {}
@@ -142,7 +145,8 @@ def report(results: list[Result]) -> Table:
     table = Table(title="Marker input against OpenSim", title_justify="left")
     headings = (
         "trial", "split", "frames", "s", "markers\nmm", "pelvis\nmm", "angles\nMAE deg",
-        "worst coordinate\ndeg", "hip\nflex %", "hip\nadd %", "hip\nrot %", "knee\n%", "ankle\n%",
+        "all free\nMAE deg", "worst coordinate\ndeg", "hip\nflex %",
+        "hip\nadd %", "hip\nrot %", "knee\n%", "ankle\n%",
     )  # fmt: skip
     for heading in headings:
         table.add_column(heading, justify="left" if heading in headings[:2] else "right")
@@ -151,10 +155,15 @@ def report(results: list[Result]) -> Table:
         table.add_row(
             r.trial, f"{r.split} {r.person}", str(r.frames), f"{r.seconds:.1f}",
             f"{r.marker_error_mm:.1f}", f"{r.pelvis_mm:.1f}",
-            f"{np.mean(list(r.angle_deg.values())):.2f}", f"{worst} {r.angle_deg[worst]:.1f}",
+            f"{mean(r.angle_deg):.2f}", f"{mean(r.angle_deg | r.undetermined):.2f}",
+            f"{worst} {r.angle_deg[worst]:.1f}",
             *[f"{r.moment_pct[j]:.1f}" if r.moment_pct else "-" for j in JOINTS],
         )  # fmt: skip
     return table
+
+
+def mean(values: dict[str, float]) -> float:
+    return float(np.mean(list(values.values())))
 
 
 def _manifest() -> dict[str, dict[str, str]]:

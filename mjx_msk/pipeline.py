@@ -13,7 +13,8 @@ from mjx_msk.fit.assemble import Evidence, assemble, in_travel_frame
 from mjx_msk.fit.clock import evenly
 from mjx_msk.fit.derivatives import derivatives, lowpass
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
-from mjx_msk.fit.markers import fit_markers, match_markers
+from mjx_msk.fit.marker_names import match_markers
+from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
 from mjx_msk.fit.sighting import sight, with_sighting
 from mjx_msk.fit.soles import sole_touch
@@ -107,22 +108,26 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         run.warnings += markers.warnings
         spec = read_model(options.model) if options.model else generic_spec()
         generic = Model.from_spec(spec)
-        use = match_markers(generic, markers.names, str(run.source))
-        names = tuple(markers.names[i] for i in use)
-        if unknown := sorted(set(markers.names) - set(names)):
+        found = match_markers(generic, markers.names, markers.positions, str(run.source))
+        use, names = list(found), tuple(found.values())
+        if unknown := [name for i, name in enumerate(markers.names) if i not in found]:
             run.warnings.append(f"markers that the model lacks were left out: {', '.join(unknown)}")
         time, positions = evenly(markers.time, markers.positions[:, use])
         dt = float(time[1] - time[0]) if len(time) > 1 else 1.0
         fit = fit_markers(generic, names, positions, dt, height_m=height, on_progress=run.tell)
+        run.warnings += fit.warnings
         spec = scaled_spec(spec, fit.base, fit.log_segments, mass)
         model = Model.from_spec(spec)
         q = lowpass(fit.q, 1.0 / dt, MARKER_CUTOFF_HZ)
         touching = sole_touch(model, q, dt, options.treadmill)
     motion = _with_kinetics(run, model, time, q, touching, fit.confidence)
-    error = {"marker_error_mm": 1e3 * float(np.nanmean(fit.error_m))}
+    found_quality = {
+        "marker_error_mm": 1e3 * float(np.nanmean(fit.error_m)),
+        "undetermined_coordinates": list(fit.undetermined),
+    }
     subject = {"mass_kg": float(np.sum(model.mjx.body_mass))}
     subject |= {"height_m": height} if height is not None else {}
-    return spec, _described(run, motion.replace(quality=motion.quality | error), subject)
+    return spec, _described(run, motion.replace(quality=motion.quality | found_quality), subject)
 
 
 def watch(run: Run) -> tuple[Landmarks, Camera]:

@@ -4,23 +4,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from mjx_msk.errors import MskError
 from mjx_msk.fit import terms
 from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
-from mjx_msk.fit.points import points
+from mjx_msk.fit.marker_checks import information, marker_warnings, swapped, undetermined
+from mjx_msk.fit.points import Points, points
 from mjx_msk.fit.root import root_pose, with_root_pose
 from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, segment_spread
-from mjx_msk.fit.solver import Term, gauss_newton
-from mjx_msk.model import LANDMARK_PREFIX, ROOT_COORDINATES, Model
+from mjx_msk.fit.solver import Solution, Term, gauss_newton
+from mjx_msk.model import ROOT_COORDINATES, Model
 
-#: With fewer markers than this on the model, the pelvis alone is hardly held.
-FEWEST_MARKERS = 6
+#: How far a marker strays from its place on the bone, m, by body without side; elsewhere
+#: ``FitConfig.marker_spread_m``. Skin moves most over the thigh, less over the shank, least over
+#: bony places (Leardini et al. 2005, Gait & Posture 21:212; Peters et al. 2010, Gait & Posture
+#: 31:1).
+SPREAD_M = {"pelvis": 0.010, "femur": 0.020, "talus": 0.010, "calcn": 0.010, "toes": 0.010}
+#: Markers lose weight beyond this many standard deviations: first hardly, then in earnest.
+_ROBUST_SCALES = (20.0, 4.0)
 #: Habits matter this much beside markers: only where no marker speaks.
 _HABIT_WEIGHT = 0.02
 #: Smoothness matters this much beside markers, which are sampled exactly.
 _SMOOTH_WEIGHT = 0.05
+#: How firmly a coordinate that the model locks stays at its value, rad or m.
+_LOCKED_SPREAD = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,30 +39,54 @@ class MarkerFit:
     used: tuple[str, ...]
     error_m: np.ndarray  #: (T, len(used)) m, NaN where missing
     confidence: np.ndarray  #: (T, n) 0..1
+    undetermined: tuple[str, ...]  #: coordinates that habit decides: ``marker_checks``
+    warnings: tuple[str, ...]  #: labels put right, markers far off or rarely seen
     iterations: int
 
 
-def match_markers(model: Model, names: tuple[str, ...], where: str) -> list[int]:
-    """Return the places, among ``names``, of markers that the model has.
+@dataclass(frozen=True)
+class _Problem:
+    """What the fit is given: markers, their weights, and what is believed without them."""
 
-    Raises ``MskError`` that lists what the file and the model call their markers when fewer than
-    ``FEWEST_MARKERS`` match.
-    """
-    places = [i for i, name in enumerate(names) if name in model.layout.site_index]
-    if len(places) < FEWEST_MARKERS:
-        own = [s for s in model.layout.site_names if not s.startswith(LANDMARK_PREFIX)]
-        raise MskError(
-            f"only {len(places)} of its {len(names)} markers are on the model "
-            f"(the file has {_some(names)}; the model has {_some(own)}).",
-            where=where,
-            remedy="Give the model that carries these markers with --model MODEL.osim or .xml.",
-        )
-    return places
+    model: Model
+    base: float
+    sites: np.ndarray  #: (m,)
+    target: np.ndarray  #: (T, m, 3) m, 0 where missing
+    weight: np.ndarray  #: (T, m) 1/m, 0 where missing
+    dt: float
+    scaling: bool
+    mean: np.ndarray  #: (n,) habits
+    spread: np.ndarray  #: (n,)
+    jerk: np.ndarray  #: (n,)
 
+    def rows(self, p: Points) -> terms.Rows:
+        """Return whitened marker residuals (T, 3m) and their Jacobians."""
+        frames, m = self.weight.shape
+        whiten = self.weight[..., None]
+        r = (p.position[:, self.sites] - self.target) * whiten
+        J = p.by_q[:, self.sites] * whiten[..., None]
+        J_g = p.by_scale[:, self.sites] * whiten[..., None]
+        return (r.reshape(frames, 3 * m), J.reshape(frames, 3 * m, J.shape[-1]),
+                J_g.reshape(frames, 3 * m, J_g.shape[-1]))  # fmt: skip
 
-def _some(names) -> str:
-    names = list(names)
-    return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+    def terms(self, q: np.ndarray, g: np.ndarray, scale: float) -> list[Term]:
+        """Return all terms at (q, g), markers robust beyond ``scale`` standard deviations."""
+        bounds = np.array(self.model.q_range, float)
+        bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
+        found = [
+            terms.robust(*self.rows(points(self.model, self.base, q, g)), group=3, scale=scale),
+            terms.prior(q, self.mean, self.spread, 1.0),
+            terms.limits(q, bounds, np.full(self.model.n, LIMIT_SPREAD)),
+            terms.smoothness(q, self.dt, self.jerk, _SMOOTH_WEIGHT),
+        ]
+        if self.scaling:
+            own = np.sqrt(len(q)) / segment_spread()
+            found.append(terms.shared(g * own, np.diag(own), q.shape))
+        return found
+
+    def solve(self, q: np.ndarray, g: np.ndarray, scale: float, iterations: int) -> Solution:
+        """Return the best coordinates and segments from a start."""
+        return gauss_newton(lambda q, g: self.terms(q, g, scale), q, g, iterations=iterations)
 
 
 def fit_markers(
@@ -71,77 +101,93 @@ def fit_markers(
 ) -> MarkerFit:
     """Fit coordinates (and, with ``height_m``, segment lengths) to markers (T, m, 3), m, Z up.
 
-    NaN marks a missing marker. Without ``height_m`` the model keeps its size. Swapped or wild
-    markers lose weight (Cauchy) instead of bending the motion.
+    ``names`` (m) are the model's; NaN marks a missing marker, which smoothness bridges. Without
+    ``height_m`` the model keeps its size. Wild markers lose weight (Cauchy) instead of bending the
+    motion; labels that are swapped throughout are put right. ``warnings`` says so.
     """
     config = config or FitConfig()
-    habit = habits(model)
     sites = np.array([model.layout.site_index[name] for name in names])
-    seen = np.isfinite(positions).all(axis=2)
-    target = np.nan_to_num(positions)
-    k = len(SEGMENTS) if height_m is not None else 0
     base = height_m / GENERIC_HEIGHT_M if height_m is not None else 1.0
-    weight = np.repeat(seen / config.marker_spread_m, 3, axis=1)
-    bounds = np.asarray(model.q_range, float)
-    bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
-
-    def marker_rows(q: np.ndarray, g: np.ndarray) -> terms.Rows:
-        p = points(model, base, q, g)
-        shape = (len(q), 3 * len(sites), -1)
-        r = (p.position[:, sites] - target).reshape(len(q), -1) * weight
-        J = p.by_q[:, sites].reshape(shape) * weight[..., None]
-        J_g = p.by_scale[:, sites].reshape(len(q), 3 * len(sites), k) * weight[..., None]
-        return r, J, J_g
-
-    def all_terms(q: np.ndarray, g: np.ndarray) -> list[Term]:
-        found = [
-            terms.robust(*marker_rows(q, g), group=3, scale=3.0),
-            terms.prior(q, habit.mean, habit.spread, _HABIT_WEIGHT),
-            terms.limits(q, bounds, np.full(model.n, LIMIT_SPREAD)),
-            terms.smoothness(q, dt, habit.jerk, _SMOOTH_WEIGHT),
-        ]
-        if k:
-            own = np.sqrt(len(q)) / segment_spread()
-            found.append(terms.shared(g * own, np.diag(own), q.shape))
-        return found
-
     on_progress("fitting the markers")
-    start = _first_guess(model, sites, target, seen, base, habit.mean)
-    solution = gauss_newton(all_terms, start, np.zeros(k), iterations=config.iterations)
-    rows = marker_rows(solution.x, solution.g)
-    p = points(model, base, solution.x, solution.g)
-    error = np.linalg.norm(p.position[:, sites] - target, axis=2)
-    spread = np.where(np.isfinite(habit.spread), habit.spread, 1.0)
-    information = rows[1].swapaxes(1, 2) @ rows[1] + np.diag(spread**-2)
-    after = np.diagonal(np.linalg.inv(information), axis1=1, axis2=2)
+    problem = _problem(model, base, sites, positions, dt, height_m is not None, config)
+    g = np.zeros(len(SEGMENTS) if height_m is not None else 0)
+    q = _first_guess(problem)
+    first, last = _ROBUST_SCALES
+    rough = problem.solve(q, g, first, config.iterations // 3)
+    expected = points(model, base, rough.x, rough.g).position[:, sites]
+    exchanged = swapped(expected, positions)
+    if exchanged:
+        order = np.arange(len(sites))
+        order[list(exchanged.values())] = list(exchanged)
+        positions = positions[:, order]
+        problem = _problem(model, base, sites, positions, dt, height_m is not None, config)
+    fine = problem.solve(rough.x, rough.g, last, config.iterations)
+    p = points(model, base, fine.x, fine.g)
+    error = np.linalg.norm(p.position[:, sites] - positions, axis=2)
+    left_open = undetermined(model, p.by_q[:, sites], np.isfinite(error))
     return MarkerFit(
-        q=solution.x, base=base, log_segments=solution.g, used=tuple(names),
-        error_m=np.where(seen, error, np.nan),
-        confidence=np.clip(1.0 - after / spread**2, 0.0, 1.0), iterations=solution.iterations,
+        q=fine.x, base=base, log_segments=fine.g, used=tuple(names), error_m=error,
+        confidence=_confidence(problem, p, last),
+        undetermined=left_open,
+        warnings=tuple(marker_warnings(tuple(names), error, exchanged, left_open)),
+        iterations=rough.iterations + fine.iterations,
     )  # fmt: skip
 
 
-def _first_guess(
-    model: Model, sites: np.ndarray, target: np.ndarray, seen: np.ndarray, base: float,
-    mean: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Return the habitual pose laid onto each frame's markers by a rigid fit (Kabsch)."""
-    q = np.tile(mean, (len(target), 1))
-    model_points = points(model, base, q[:1], np.zeros(0)).position[0, sites]
-    rotation, position = root_pose(model, q)
-    turn, shift = np.zeros((len(q), 3, 3)), np.zeros((len(q), 3))
-    for t in range(len(q)):
-        use = seen[t]
-        if use.sum() < 3:
-            turn[t], shift[t] = (turn[t - 1], shift[t - 1]) if t else (np.eye(3), np.zeros(3))
-            continue
-        a, b = model_points[use], target[t, use]
-        # Upright people only turn about the vertical; the fit finds the rest.
-        yaw = np.arctan2(
-            np.sum(np.cross(a - a.mean(0), b - b.mean(0))[:, 2]),
-            np.sum((a - a.mean(0))[:, :2] * (b - b.mean(0))[:, :2]),
-        )
-        turn[t] = Rotation.from_rotvec([0.0, 0.0, yaw]).as_matrix()
-        shift[t] = b.mean(0) - turn[t] @ a.mean(0)
-    moved = np.einsum("tij,tj->ti", turn, position) + shift
-    return with_root_pose(model, q, turn @ rotation, moved)
+def _problem(
+    model: Model, base: float, sites: np.ndarray, positions: np.ndarray, dt: float, scaling: bool,
+    config: FitConfig,
+) -> _Problem:  # fmt: skip
+    bodies = [model.layout.body_names[b] for b in np.asarray(model.mjx.site_bodyid)[sites]]
+    stems = [name.removesuffix("_r").removesuffix("_l") for name in bodies]
+    stray = np.array([SPREAD_M.get(stem, config.marker_spread_m) for stem in stems])
+    habit = habits(model)
+    locked = np.array(model.layout.locked)
+    return _Problem(
+        model=model, base=base, sites=sites, target=np.nan_to_num(positions),
+        weight=np.isfinite(positions).all(axis=2) / stray, dt=dt, scaling=scaling,
+        mean=habit.mean, jerk=habit.jerk,
+        spread=np.where(locked, _LOCKED_SPREAD, habit.spread / _HABIT_WEIGHT),
+    )  # fmt: skip
+
+
+def _confidence(problem: _Problem, p: Points, scale: float) -> np.ndarray:
+    """Return the share of each coordinate's habitual doubt that the markers remove, (T, n)."""
+    own = habits(problem.model).spread
+    spread = np.where(np.isfinite(own), own, 1.0)
+    position, jacobian = p.position[:, problem.sites], p.by_q[:, problem.sites]
+    squared = np.sum((position - problem.target) ** 2, axis=2) * problem.weight**2
+    trusted = problem.weight**2 / (1.0 + squared / scale**2)
+    told = information(jacobian, trusted) + np.diag(spread**-2)
+    after = np.diagonal(np.linalg.inv(told), axis1=1, axis2=2)
+    return np.clip(1.0 - after / spread**2, 0.0, 1.0)
+
+
+def _first_guess(problem: _Problem) -> np.ndarray:
+    """Return the habitual pose laid onto each frame's markers by a rigid fit, (T, n).
+
+    The pelvis's own markers place it where three are seen, else all markers do: people stand, lie
+    and face anywhere. Frames that show too little keep the placement of the frame before.
+    """
+    model, seen = problem.model, problem.weight > 0
+    q = np.tile(problem.mean, (len(seen), 1))
+    own = points(model, problem.base, q[:1], np.zeros(0)).position[0, problem.sites]
+    rotation, position = root_pose(model, q[:1])
+    bodies = np.asarray(model.mjx.site_bodyid)[problem.sites]
+    pelvis = bodies == 1
+    turns, shifts = np.zeros((len(q), 3, 3)), np.zeros((len(q), 3))
+    turn, shift = np.eye(3), np.zeros(3)
+    for t, visible in enumerate(seen):
+        use = visible & pelvis if np.sum(visible & pelvis) >= 3 else visible
+        if np.sum(use) >= 3:
+            turn, shift = _rigid(own[use], problem.target[t, use])
+        turns[t], shifts[t] = turn, shift
+    return with_root_pose(model, q, turns @ rotation, turns @ position[0] + shifts)
+
+
+def _rigid(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rotation and the shift that best carry points a (k, 3) onto b (Kabsch 1976)."""
+    U, _, Vt = np.linalg.svd((a - a.mean(axis=0)).T @ (b - b.mean(axis=0)))
+    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
+    turn = (U @ mirror @ Vt).T
+    return turn, b.mean(axis=0) - turn @ a.mean(axis=0)

@@ -12,8 +12,9 @@ from mjx_msk.errors import MskError
 from mjx_msk.osim.axes import z_up_from_y_up
 from mjx_msk.osim.tables import Table, read_table
 
-#: Below this vertical force (N) a plate counts as unloaded: its center of pressure is noise.
-UNLOADED_N = 20.0
+#: A contact is a time of vertical force above the second value that gets above the first, N:
+#: a plate that never gets so far is noise, as is the center of pressure at still less force.
+CONTACT_N, UNLOADED_N = 20.0, 5.0
 #: A foot this far (m) from the center of pressure does not stand on it.
 _REACH = 0.5
 #: A shorter "contact" (s) far from both feet is a plate that rings, not a step.
@@ -90,7 +91,7 @@ def assign_to_feet(
     force = np.zeros((len(times), 2, 3))
     weighted_cop, moment_at_origin = np.zeros_like(force), np.zeros_like(force)
     for foot, plate in shares:
-        loaded = plate.force[:, 2] > UNLOADED_N
+        loaded = _loaded(plate)
         f = np.where(loaded[:, None], plate.force, 0.0)
         cop = np.where(loaded[:, None], plate.cop, 0.0)
         m = np.where(loaded[:, None], plate.moment, 0.0) + np.cross(cop, f)
@@ -163,7 +164,7 @@ def _nearest_feet(
         near = _resample(times, feet.reshape(len(times), 6), plate.time).reshape(-1, 2, 3)
         distance = np.linalg.norm((near - plate.cop[:, None])[..., :2], axis=-1)
         owner = np.full(len(plate.time), -1)
-        for begin, end in _runs(plate.force[:, 2] > UNLOADED_N):
+        for begin, end in _runs(_loaded(plate)):
             observed = distance[begin:end][(plate.time[begin:end] >= times[0])
                                            & (plate.time[begin:end] <= times[-1])]  # fmt: skip
             if not len(observed):
@@ -182,6 +183,14 @@ def _nearest_feet(
         for foot in (0, 1):
             if np.any(owner == foot):
                 yield foot, replace(plate, force=plate.force * (owner == foot)[:, None])
+
+
+def _loaded(plate: ForcePlate) -> np.ndarray:
+    """Return when something stands on a plate, (P,)."""
+    loaded = plate.force[:, 2] > UNLOADED_N
+    for begin, end in _runs(loaded):
+        loaded[begin:end] = np.any(plate.force[begin:end, 2] > CONTACT_N)
+    return loaded
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
