@@ -1,6 +1,5 @@
 """``mjx-msk``: arguments, progress and messages; nothing is computed here."""
 
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
 
@@ -144,10 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip
     terminal = Terminal()
-    # `kill` and batch systems stop a run as Ctrl-C does: with its temporary files removed
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = command.run(terminal)
+        with stoppable() as terminal.check:
+            code = command.run(terminal)
     except MskError as error:
         terminal.error(error)
         code = BAD_INPUT

@@ -19,7 +19,10 @@ _PIPED_WIDTH = 120
 class Terminal:
     """Standard output and standard error, whether a person or a file reads them."""
 
+    check: Callable[[], None]  #: raises ``KeyboardInterrupt`` where the run must stop
+
     def __init__(self) -> None:
+        self.check = lambda: None
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a name in any script must not stop a run
                 stream.reconfigure(errors="backslashreplace")
@@ -46,7 +49,7 @@ class Terminal:
     def progress(self, title: str) -> Iterator[Callable[[str, int, int], None]]:
         """Show a bar while the block runs, or where nobody watches one line per stage."""
         if not self._err.is_terminal:
-            yield _Lines(title)
+            yield _Lines(title, self.check)
             return
         from rich.markup import escape
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -63,6 +66,7 @@ class Terminal:
             task = bar.add_task(escape(title), total=None)
 
             def on_stage(label: str, done: int, total: int) -> None:
+                self.check()
                 text = f"{escape(title)}: {escape(label)}"
                 bar.update(task, description=text, completed=done, total=total or None)
 
@@ -72,10 +76,11 @@ class Terminal:
 class _Lines:
     """Progress for a log file: each stage once, without control characters."""
 
-    def __init__(self, title: str) -> None:
-        self.title, self.label = title, ""
+    def __init__(self, title: str, check: Callable[[], None]) -> None:
+        self.title, self.check, self.label = title, check, ""
 
     def __call__(self, label: str, done: int, total: int) -> None:
+        self.check()
         if label != self.label:
             self.label = label
             print(f"{self.title}: {label} ...", file=sys.stderr, flush=True)

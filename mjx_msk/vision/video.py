@@ -210,8 +210,10 @@ def _opened(
                 "this is a photo; motion needs a video.", where=where, remedy="Give a video."
             )
         if not moving:
-            kind = "an audio file" if container.streams.audio else "a file without pictures"
-            raise MskError(f"this is {kind}, not a video.", where=where, remedy="Give a video.")
+            what = "this is an audio file, not a video."
+            if not container.streams.audio:
+                what = "the file holds no pictures; it may be truncated or no video."
+            raise MskError(what, where=where, remedy="Give a video.")
         moving[0].thread_type = "AUTO"
         yield container, moving[0]
 
