@@ -42,7 +42,7 @@ JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_a
 
 @dataclass(frozen=True)
 class Result:
-    """What one trial gives; errors by coordinate, moments by joint (worse side)."""
+    """What one trial gives; errors by coordinate, moments by joint."""
 
     trial: str
     split: str
@@ -53,7 +53,7 @@ class Result:
     angle_deg: dict[str, float]  #: MAE of the coordinates that markers determine
     undetermined: dict[str, float]  #: MAE of the others, but for those that the model locks
     pelvis_mm: float  #: mean distance of the pelvis
-    moment_pct: dict[str, float]  #: RMSE over the reference's peak; empty without forces
+    moment_pct: dict[str, float]  #: see ``moment_errors``; empty without forces
     warnings: tuple[str, ...]
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--details", action="store_true", help="print every coordinate")
     options = parser.parse_args()
     results = [measure(trial) for trial in TRIALS if options.trial in trial]
-    Console(width=150).print(report(results))
+    Console(width=180).print(report(results))
     for result in results:
         for warning in result.warnings:
             print(f"{result.trial}: {warning}")
@@ -122,21 +122,19 @@ def angle_errors(motion: Motion, reference: Path) -> tuple[dict[str, float], flo
 
 
 def moment_errors(motion: Motion, reference: Path) -> dict[str, float]:
-    """Return the RMSE of each joint's moment in percent of the reference's peak, worse side."""
+    """Return the RMSE of each moment over both sides, in percent of the reference's peak."""
     table = read_table(reference)
     assert motion.generalized_force is not None
     inside = (motion.time >= table.time[0] - 1e-6) & (motion.time <= table.time[-1] + 1e-6)
     inside &= np.isfinite(motion.generalized_force).all(axis=1)
     errors = {}
     for joint in JOINTS:
-        sides = []
-        for side in "rl":
-            column = table.column(f"{joint}_{side}_moment")
-            expected = np.interp(motion.time, table.time, column)[inside]
-            found = motion.generalized_force[inside, motion.index(f"{joint}_{side}")]
-            rmse = np.sqrt(np.mean((found - expected) ** 2))
-            sides.append(100 * float(rmse / np.abs(expected).max()))
-        errors[joint] = max(sides)
+        names = [f"{joint}_{side}" for side in "rl"]
+        columns = [table.column(f"{name}_moment") for name in names]
+        expected = np.array([np.interp(motion.time, table.time, c)[inside] for c in columns])
+        found = np.array([motion.generalized_force[inside, motion.index(name)] for name in names])
+        rmse = float(np.sqrt(np.mean((found - expected) ** 2)))
+        errors[joint] = 100 * rmse / float(np.abs(expected).max())
     return errors
 
 
@@ -149,7 +147,8 @@ def report(results: list[Result]) -> Table:
         "hip\nadd %", "hip\nrot %", "knee\n%", "ankle\n%",
     )  # fmt: skip
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in headings[:2] else "right")
+        left = heading in (*headings[:2], headings[8])
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for r in results:
         worst = max(r.angle_deg, key=r.angle_deg.__getitem__)
         table.add_row(

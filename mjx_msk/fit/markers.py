@@ -15,10 +15,10 @@ from mjx_msk.fit.solver import Solution, Term, gauss_newton
 from mjx_msk.model import ROOT_COORDINATES, Model
 
 #: How far a marker strays from its place on the bone, m, by body without side; elsewhere
-#: ``FitConfig.marker_spread_m``. Skin moves most over the thigh, less over the shank, least over
-#: bony places (Leardini et al. 2005, Gait & Posture 21:212; Peters et al. 2010, Gait & Posture
-#: 31:1).
-SPREAD_M = {"pelvis": 0.010, "femur": 0.020, "talus": 0.010, "calcn": 0.010, "toes": 0.010}
+#: ``FitConfig.marker_spread_m``. Skin moves most over the thigh, less over the shank and the foot,
+#: least over bony places such as the pelvis's (Leardini et al. 2005, Gait & Posture 21:212; Peters
+#: et al. 2010, Gait & Posture 31:1).
+SPREAD_M = {"pelvis": 0.007, "tibia": 0.010, "talus": 0.010, "calcn": 0.010, "toes": 0.010}
 #: Markers lose weight beyond this many standard deviations: first hardly, then in earnest.
 _ROBUST_SCALES = (20.0, 4.0)
 #: Habits matter this much beside markers: only where no marker speaks.
