@@ -11,7 +11,7 @@ import numpy as np
 from mjx_msk.errors import MskError
 from mjx_msk.fit.assemble import Evidence, assemble, in_travel_frame
 from mjx_msk.fit.clock import evenly
-from mjx_msk.fit.derivatives import derivatives, lowpass
+from mjx_msk.fit.derivatives import central_differences, derivatives, lowpass
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
@@ -94,7 +94,11 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         model = Model.from_spec(spec)
         fit = refine(model, seen, fit, treadmill_m_s=belt, on_progress=run.tell)
         fit = in_travel_frame(model, fit)
-    motion = _with_kinetics(run, model, seen.time, fit.q, fit.touching, fit.confidence)
+    qd, qdd = central_differences(seen.time, fit.q)
+    evidence = Evidence(
+        time=seen.time, q=fit.q, qd=qd, qdd=qdd, touching=fit.touching, confidence=fit.confidence
+    )
+    motion = _with_kinetics(run, model, evidence, fit.pushing)
     motion = with_sighting(motion, sighting, fit)
     subject = {"height_m": height, "mass_kg": mass, "person": person.person_id}
     return spec, _described(run, motion, subject)
@@ -119,8 +123,12 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         spec = scaled_spec(spec, fit.base, fit.log_segments, mass)
         model = Model.from_spec(spec)
         q = lowpass(fit.q, 1.0 / dt, MARKER_CUTOFF_HZ)
-        touching = sole_touch(model, q, dt, options.treadmill)
-    motion = _with_kinetics(run, model, time, q, touching, fit.confidence)
+        touching, pushing = sole_touch(model, q, dt, options.treadmill)
+    qd, qdd = derivatives(time, q)
+    evidence = Evidence(
+        time=time, q=q, qd=qd, qdd=qdd, touching=touching, confidence=fit.confidence
+    )
+    motion = _with_kinetics(run, model, evidence, pushing)
     found_quality = {
         "marker_error_mm": 1e3 * float(np.nanmean(fit.error_m)),
         "undetermined_coordinates": list(fit.undetermined),
@@ -151,26 +159,19 @@ def watch(run: Run) -> tuple[Landmarks, Camera]:
     return person, camera
 
 
-def _with_kinetics(
-    run: Run,
-    model: Model,
-    time: np.ndarray,
-    q: np.ndarray,
-    touching: np.ndarray,
-    confidence: np.ndarray,
-) -> Motion:
-    """Return the motion (T,), (T, n) with the feet's loads, measured or estimated, and moments."""
+def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
+    """Return the motion with the feet's loads, measured or estimated, and the joint moments.
+
+    ``pushing`` (T, c) says which sole points may carry an estimated load.
+    """
     with run.stage("kinetics"):
-        qd, qdd = derivatives(time, q)
         if run.options.grf is not None:
-            loads = measured_loads(run.options.grf, model, time, q)
+            loads = measured_loads(run.options.grf, model, found.time, found.q)
         else:
-            dt = float(time[1] - time[0]) if len(time) > 1 else 1.0
-            loads = estimated_loads(model, q, touching, dt)
-        return assemble(model, Evidence(
-            time=time, q=q, qd=qd, qdd=qdd, touching=touching, loads=loads,
-            kinetics=joint_forces(model, q, qd, qdd, loads), confidence=confidence,
-        ))  # fmt: skip
+            dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
+            loads = estimated_loads(model, found.q, pushing, dt)
+        kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
+        return assemble(model, found, loads, kinetics)
 
 
 def _checked_for_video(run: Run) -> tuple[float, float]:

@@ -24,15 +24,13 @@ _TOUCHES = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that the fit and the kinetics found, on one clock."""
+    """All that the fit found, on one clock."""
 
     time: np.ndarray
     q: np.ndarray
     qd: np.ndarray
     qdd: np.ndarray
     touching: np.ndarray
-    loads: FootLoads
-    kinetics: Kinetics
     confidence: np.ndarray
 
 
@@ -54,32 +52,32 @@ def in_travel_frame(model: Model, fit: VideoFit) -> VideoFit:
     )
 
 
-def assemble(model: Model, found: Evidence) -> Motion:
+def assemble(model: Model, found: Evidence, loads: FootLoads, kinetics: Kinetics) -> Motion:
     """Return the motion with joint forces, foot loads, markers and quality figures."""
     layout = model.layout
     qpos, qvel, qacc = full_motion(model, found.q, found.qd, found.qdd)
     p = points(model, 1.0, found.q, np.zeros(0))
     marker_names = tuple(n for n in layout.site_names if not n.startswith(LANDMARK_PREFIX))
     marker_sites = [layout.site_index[n] for n in marker_names]
-    contact = found.loads.force[..., 2] > _STANDING_N
+    contact = loads.force[..., 2] > _STANDING_N
     return Motion(
         time=found.time, coordinate_names=layout.coordinate_names,
         q=found.q, qd=found.qd, qdd=found.qdd,
         joint_names=layout.joint_names, qpos=qpos, qvel=qvel, qacc=qacc,
-        generalized_force=found.kinetics.generalized_force,
-        foot_force=found.loads.force, foot_cop=found.loads.cop, foot_moment=found.loads.moment,
+        generalized_force=kinetics.generalized_force,
+        foot_force=loads.force, foot_cop=loads.cop, foot_moment=loads.moment,
         contact=contact, confidence=found.confidence,
         marker_names=marker_names, markers=p.position[:, marker_sites],
-        quality=_quality(model, found),
+        quality=_quality(model, found, kinetics),
     )  # fmt: skip
 
 
-def _quality(model: Model, found: Evidence) -> dict[str, object]:
+def _quality(model: Model, found: Evidence, kinetics: Kinetics) -> dict[str, object]:
     mass = float(np.sum(model.mjx.body_mass))
     weight = mass * float(np.linalg.norm(np.asarray(model.mjx.opt.gravity)))
-    known = np.isfinite(found.kinetics.residual_force).all(axis=1)
-    force = np.linalg.norm(found.kinetics.residual_force[known], axis=1)
-    moment = np.linalg.norm(found.kinetics.residual_moment[known], axis=1)
+    known = np.isfinite(kinetics.residual_force).all(axis=1)
+    force = np.linalg.norm(kinetics.residual_force[known], axis=1)
+    moment = np.linalg.norm(kinetics.residual_moment[known], axis=1)
     slip, depth = _floor_errors(model, found)
     quality: dict[str, object] = {
         "pelvis_residual_force_pct_bw": 100 * _rms(force) / weight,
@@ -91,7 +89,7 @@ def _quality(model: Model, found: Evidence) -> dict[str, object]:
     distance = float(np.linalg.norm(position[-1, :2] - position[0, :2]))
     if distance > _TRAVELS_M:
         quality["walking_speed_m_s"] = distance / float(found.time[-1] - found.time[0])
-    if (seat := _unsupported(found, weight)) is not None:
+    if (seat := _unsupported(found, kinetics, weight)) is not None:
         quality["warnings"] = [seat]
     return quality
 
@@ -116,9 +114,9 @@ def _floor_errors(model: Model, found: Evidence) -> tuple[float, float]:
     return slip, 1e3 * float(max(0.0, -bottom.min()))
 
 
-def _unsupported(found: Evidence, weight: float) -> str | None:
+def _unsupported(found: Evidence, kinetics: Kinetics, weight: float) -> str | None:
     """Return a warning when something other than the feet carries the person for a while."""
-    missing = found.kinetics.residual_force[:, 2] > 0.25 * weight
+    missing = kinetics.residual_force[:, 2] > 0.25 * weight
     feet = found.touching.max(axis=1) > _TOUCHES
     share = float(np.mean(missing & feet))
     if share < 0.1:

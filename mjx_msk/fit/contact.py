@@ -8,6 +8,8 @@ from scipy.special import expit
 NEAR_M = 0.035
 #: A point slower than this may stand, m/s.
 SLOW_M_S = 0.5
+#: Where a foot might push the limits are this much wider than where it surely stands.
+PUSH_GENEROSITY = 1.8
 #: Shortest stance that is believed, s.
 SHORTEST_S = 0.08
 #: The center of mass's acceleration is averaged over this long, s.
@@ -21,6 +23,8 @@ def touching(
     dt: float,
     travel_m_s: np.ndarray,
     center: np.ndarray,
+    *,
+    generosity: float = 1.0,
 ) -> np.ndarray:
     """Return how surely each contact sphere touches the floor, (T, c) in 0..1.
 
@@ -29,13 +33,15 @@ def touching(
     center of mass. A sphere touches when it is both low and at rest relative to the ground. Who
     does not fall is carried: where no sphere seems to touch but the center of mass is not in free
     fall, the lowest and slowest ones are believed. Flickers shorter than ``SHORTEST_S`` go.
+    ``generosity`` widens the limits: whatever might push, rather than what surely stands.
     """
+    near, slow = NEAR_M * generosity, SLOW_M_S * generosity
     height = position[..., 2] - radius
     if len(position) < 3:
-        return expit((NEAR_M - height) / 0.008)
+        return expit((near - height) / 0.008)
     speed = np.linalg.norm(np.gradient(position[..., :2], dt, axis=0) - travel_m_s, axis=-1)
-    certainty = expit((NEAR_M - height) / 0.008) * expit((SLOW_M_S - speed) / 0.08)
-    reluctance = np.maximum(height, 0.0) / NEAR_M + speed / SLOW_M_S
+    certainty = expit((near - height) / 0.008) * expit((slow - speed) / 0.08)
+    reluctance = np.maximum(height, 0.0) / near + speed / slow
     likely = np.exp(2.0 * (reluctance.min(axis=1, keepdims=True) - reluctance))
     doubt = 1.0 - certainty.max(axis=1, keepdims=True)
     certainty = np.maximum(certainty, doubt * carried(center, dt)[:, None] * likely)

@@ -19,7 +19,7 @@ FORCE_SPREAD_BW, MOMENT_SPREAD_BW_M = 0.01, 0.01
 #: Prior size of one sole point's force, share of body weight; less certain touch, smaller.
 POINT_SPREAD_BW = 0.5
 #: How fast a sole point's force changes, body weights per second.
-RATE_SPREAD_BW_S = 8.0
+RATE_SPREAD_BW_S = 2.0
 #: Points that touch with less certainty than this carry nothing.
 TOUCH_LEAST = 0.2
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mjx_msk.fit.contact import touching
+from mjx_msk.fit.contact import PUSH_GENEROSITY, touching
 from mjx_msk.fit.points import points
 from mjx_msk.model import Model
 
@@ -14,13 +14,19 @@ def sole_centres(model: Model, q: np.ndarray) -> np.ndarray:
     return p.position[:, last - len(model.layout.contact_names) : last]
 
 
-def sole_touch(model: Model, q: np.ndarray, dt: float, treadmill_m_s: float) -> np.ndarray:
-    """Return how surely each sole point touches the floor z = 0, (T, c) in 0..1."""
+def sole_touch(
+    model: Model, q: np.ndarray, dt: float, treadmill_m_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how surely each sole point stands on the floor z = 0, and how likely it can push.
+
+    Both are (T, c) in 0..1.
+    """
     p = points(model, 1.0, q, np.zeros(0))
     last = p.position.shape[1] - 1
     soles, center = p.position[:, last - len(model.layout.contact_names) : last], p.position[:, -1]
     belt = np.array([-treadmill_m_s, 0.0])
-    return touching(soles, np.asarray(model.contact_radius), dt, belt, center)
+    seen = (soles, np.asarray(model.contact_radius), dt, belt, center)
+    return touching(*seen), touching(*seen, generosity=PUSH_GENEROSITY)
 
 
 def sole_middles(model: Model, q: np.ndarray) -> np.ndarray:

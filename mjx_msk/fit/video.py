@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from mjx_msk.fit import terms
 from mjx_msk.fit.balance import balance_terms, consistent_forces
 from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
-from mjx_msk.fit.contact import floor_level, touching
+from mjx_msk.fit.contact import PUSH_GENEROSITY, floor_level, touching
 from mjx_msk.fit.observation import ImageObservation, first_guess, upright
 from mjx_msk.fit.points import Points, points
 from mjx_msk.fit.root import shifted
@@ -44,7 +44,8 @@ class VideoFit:
     q: np.ndarray  #: (T, n)
     base: float  #: whole-body scale
     log_segments: np.ndarray  #: (k,) log factors of ``scaling.SEGMENTS``; empty once scaled
-    touching: np.ndarray  #: (T, c)
+    touching: np.ndarray  #: (T, c) how surely each sole point stands
+    pushing: np.ndarray  #: (T, c) how likely it can push
     camera_from_world: np.ndarray  #: (3, 3)
     camera_position: np.ndarray  #: (3,) m
     landmarks: np.ndarray  #: (T, L, 3) m
@@ -65,7 +66,8 @@ class _Problem:
     height_m: float
     segments: int  #: how many segments are unknown
     belt: np.ndarray  #: (2,) m/s, how the ground moves
-    touch: np.ndarray  #: (T, c)
+    touch: np.ndarray  #: (T, c) what surely stands
+    push: np.ndarray  #: (T, c) what might push
     forces: np.ndarray | None = None  #: (T, c, 3) N, where the laws of motion take part
 
     @property
@@ -171,8 +173,10 @@ class _Problem:
         """Return the problem with fresh beliefs about which sole points touch the floor."""
         p = self.points(q, g)
         soles, center = p.position[:, self.soles(p)], p.position[:, -1]
-        touch = touching(soles, self.radius, self.seen.dt, self.belt, center)
-        return replace(self, touch=touch)
+        seen = (soles, self.radius, self.seen.dt, self.belt, center)
+        return replace(
+            self, touch=touching(*seen), push=touching(*seen, generosity=PUSH_GENEROSITY)
+        )
 
     def on_floor(self, q: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (q, g) moved up or down together so that the floor is at z = 0."""
@@ -186,7 +190,7 @@ class _Problem:
         p = self.points(q, g)
         rotation, center = self.camera(g)
         return VideoFit(
-            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch,
+            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch, pushing=self.push,
             camera_from_world=rotation, camera_position=center,
             landmarks=p.position[:, self.seen.sites],
             confidence=_confidence(self.image_terms(p, g), habits(self.model).spread),
@@ -234,6 +238,7 @@ def fit_video(
         model=model, seen=observation, config=config, rotation=rotation, depth=depth, base=base,
         height_m=height_m, segments=len(SEGMENTS), belt=np.array([-treadmill_m_s, 0.0]),
         touch=np.zeros((len(q), len(model.contact_radius))),
+        push=np.zeros((len(q), len(model.contact_radius))),
     )  # fmt: skip
     on_progress("fitting the pose")
     solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
@@ -266,14 +271,14 @@ def refine(
     problem = _Problem(
         model=model, seen=observation, config=config, rotation=start.camera_from_world,
         depth=depth.mean(axis=1), base=1.0, height_m=0.0, segments=0,
-        belt=np.array([-treadmill_m_s, 0.0]), touch=start.touching,
+        belt=np.array([-treadmill_m_s, 0.0]), touch=start.touching, push=start.pushing,
     )  # fmt: skip
     q, g = start.q, np.array([start.camera_position[2], 0.0, 0.0])
     steps = start.iterations
     for turn in range(config.balance_rounds):
         on_progress(f"balancing forces, round {turn + 1} of {config.balance_rounds}")
         p = problem.points(q, g)
-        forces = consistent_forces(model, q, p, problem.soles(p), problem.touch, observation.dt)
+        forces = consistent_forces(model, q, p, problem.soles(p), problem.push, observation.dt)
         problem = replace(problem, forces=forces)
         solution = gauss_newton(problem.terms, q, g, iterations=config.balance_iterations)
         q, g, steps = solution.x, solution.g, steps + solution.iterations
