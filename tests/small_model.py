@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from mjx_msk.compile.writer import set_rest_pose
 from mjx_msk.model import Model
 
 XML = """
@@ -73,11 +74,11 @@ XML = """
   </tendon>
   <actuator><muscle name="muscle" tendon="muscle" lengthrange="0.2 0.9"/></actuator>
   <equality>
+    <joint name="a" joint1="knee/translation1" joint2="knee_angle_r"
+      polycoef="0 0.03 -0.02 0.01 -0.004"/>
     <joint name="b" joint1="knee/translation1/2" joint2="knee/translation1"
       polycoef="0 -0.4 3 2 -5"/>
     <joint name="c" joint1="knee/rotation2" joint2="knee/translation1/2" polycoef="0 4 1 0 0"/>
-    <joint name="a" joint1="knee/translation1" joint2="knee_angle_r"
-      polycoef="0 0.03 -0.02 0.01 -0.004"/>
   </equality>
 </mujoco>
 """
@@ -90,7 +91,10 @@ CHAIN = (
 
 
 def spec() -> mujoco.MjSpec:
-    return mujoco.MjSpec.from_string(XML)
+    """Return the model as a file would hold it."""
+    result = mujoco.MjSpec.from_string(XML)
+    set_rest_pose(result, {"hip_flexion_r": 0.1, "mtp_angle_r": -0.2})
+    return result
 
 
 def place(model: Model, mj: mujoco.MjModel, q: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import small_model
 
+from mjx_msk.compile import scale_spec
 from mjx_msk.errors import MskError
-from mjx_msk.fit.scaling import scaled
 from mjx_msk.model import Model
 from mjx_msk.resources import asset
 
@@ -28,13 +28,23 @@ def test_coordinates_are_the_joints_that_follow_nothing(small):
 
 
 def test_tied_joints_come_after_what_they_follow(small):
-    """Whatever the order of the equalities in the file."""
     layout = small.layout
     known = [layout.joint_names[j] for j in (*layout.independent, *layout.dependent)]
     drivers = {known[11 + row]: known[place] for row, place in enumerate(layout.driver)}
     assert drivers == {joint: driver for joint, driver, _ in small_model.CHAIN}
     assert layout.rounds == ((0, 1), (1, 2), (2, 3))
     assert [known[place] for place in layout.joint_order] == list(layout.joint_names)
+
+
+def test_order_of_the_equalities_does_not_matter(small):
+    before, ties = small_model.XML.split("<equality>")
+    lines = ties.split("</equality>")[0].replace("\n      polycoef", " polycoef").splitlines()
+    shuffled = before + "<equality>" + "\n".join(reversed(lines)) + "</equality></mujoco>"
+    assert shuffled.index('name="c"') < shuffled.index('name="a"')
+    other = Model.from_spec(mujoco.MjSpec.from_string(shuffled))
+    assert other.layout.rounds == small.layout.rounds
+    assert other.layout.driver == small.layout.driver
+    np.testing.assert_array_equal(other.polynomial, small.polynomial)
 
 
 def test_defaults_ranges_and_locks(small):
@@ -61,8 +71,9 @@ def test_feet_and_points_are_found_and_muscles_left_out(small):
 
 
 def test_another_subject_needs_no_other_program(small):
-    """Two sizes of one model share their tree structure and shapes, so one trace serves both."""
-    larger = scaled(small, 1.2 * np.ones((len(small.layout.body_names), 3)))
+    """Sizes of one model share their tree structure and shapes, so one trace serves them all."""
+    factors = {name: [1.2] * 3 for name in small.layout.body_names[1:]}
+    larger = Model.from_spec(scale_spec(small_model.spec(), factors, 60.0))
     traces = []
 
     @jax.jit

@@ -100,8 +100,8 @@ def _scale_couplings(spec: mujoco.MjSpec, scale: dict[str, np.ndarray]) -> None:
 
 def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> None:
     """Scale everything that is fixed to a body, and the body's place in its parent."""
-    center = body.joints[0].pos if body.joints else body.userdata[:3]
-    center = np.asarray(center) if len(center) else np.zeros(3)
+    center = np.array(body.joints[0].pos if body.joints else body.userdata)[:3]
+    center = center if len(center) else np.zeros(3)
     rotation = matrix(body.quat)
     anchor = np.asarray(body.pos) + rotation @ center
     body.pos = parent * anchor - rotation @ (own * center)

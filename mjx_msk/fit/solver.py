@@ -44,7 +44,7 @@ class _NormalEquations:
         self.gradient_global = np.zeros(k)
 
     def add(self, term: Term) -> None:
-        rows = max(0, self.shape[0] - max(term.by_offset))
+        rows = _rows(term)
         for later, J_later in term.by_offset.items():
             Jt = J_later[:rows].swapaxes(1, 2)
             there = slice(later, later + rows)
@@ -84,10 +84,17 @@ class _NormalEquations:
         return (solved[:, 0] - solved[:, 1:] @ dg).reshape(frames, n), dg
 
 
+def _rows(term: Term) -> int:
+    """Return how many rows of a term count: those that stay within the clip."""
+    return max(0, len(term.residual) - max(term.by_offset))
+
+
 def cost_of(terms: Iterable[Term]) -> float:
-    """Return half the sum of squared residuals, or of their robust losses."""
+    """Return half the sum of squared residuals that count, or of their robust losses."""
     return 0.5 * sum(
-        float(np.sum(term.residual**2)) if term.robust_cost is None else term.robust_cost
+        float(np.sum(term.residual[: _rows(term)] ** 2))
+        if term.robust_cost is None
+        else term.robust_cost
         for term in terms
     )
 
@@ -123,7 +130,7 @@ def _iterate(
     cost, damping, done = cost_of(terms), 1e-3, 0
     for done in range(1, iterations + 1):
         band = max(max(term.by_offset, default=0) for term in terms)
-        equations = _NormalEquations(*x.shape, len(g), band)
+        equations = _NormalEquations(len(x), x.shape[1], len(g), band)
         for term in terms:
             equations.add(term)
         dx, dg = equations.solve(damping)

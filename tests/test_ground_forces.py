@@ -1,0 +1,103 @@
+"""Ground forces in cases whose answer is known without a computer."""
+
+import numpy as np
+import pytest
+
+from mjx_msk.fit.ground_forces import FRICTION, foot_loads, point_forces
+
+WEIGHT = 700.0  # N
+DT = 1 / 60
+FRAMES = 12
+HEIGHT = 0.9  # m, of the center of mass
+#: A square of sole points around the place below the center of mass, two a foot.
+SOLES = np.array([[0.1, -0.1, 0.0], [-0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
+FEET = np.array([0, 0, 1, 1])
+TOUCH = np.ones((FRAMES, 4))
+
+
+def forces_for(wrench: list[float], touch: np.ndarray = TOUCH, soles: np.ndarray = SOLES):
+    """Return point forces for a constant demand (force, moment about the center of mass)."""
+    arms = np.broadcast_to(soles - [0, 0, HEIGHT], (FRAMES, *soles.shape))
+    return point_forces(np.tile(wrench, (FRAMES, 1)), arms, touch, WEIGHT, DT)
+
+
+def test_standing_still():
+    forces = forces_for([0, 0, WEIGHT, 0, 0, 0])
+    total = forces.sum(axis=1)
+    np.testing.assert_allclose(total, np.tile([0, 0, WEIGHT], (FRAMES, 1)), atol=0.002 * WEIGHT)
+    np.testing.assert_allclose(forces[..., 2], WEIGHT / 4, rtol=0.01)  # symmetric: evenly
+    loads = foot_loads(forces, np.broadcast_to(SOLES, forces.shape), FEET)
+    np.testing.assert_allclose(loads.cop[:, 0], np.tile([0, -0.1, 0], (FRAMES, 1)), atol=1e-3)
+    np.testing.assert_allclose(loads.cop[:, 1], np.tile([0, 0.1, 0], (FRAMES, 1)), atol=1e-3)
+    np.testing.assert_allclose(loads.moment, 0.0, atol=1e-2)
+
+
+def test_leaning_moves_the_pressure_below_the_center():
+    """Standing with the center over (0.05, 0.02): the whole body's pressure is there too."""
+    soles = SOLES - [0.05, 0.02, 0.0]
+    forces = forces_for([0, 0, WEIGHT, 0, 0, 0], soles=soles)
+    pressure = np.einsum("tc,cx->tx", forces[..., 2], soles) / forces[..., 2].sum(1)[:, None]
+    np.testing.assert_allclose(pressure, 0.0, atol=2e-3)
+
+
+def test_nothing_from_points_that_do_not_touch():
+    """Standing on the right foot: the left one, in the air, carries nothing at all."""
+    touch = TOUCH * [1.0, 1.0, 0.0, 0.1]
+    forces = forces_for([0, 0, WEIGHT, 0, 0, 0], touch)
+    assert not forces[:, 2:].any()
+    assert forces[:, :2, 2].sum(axis=1).min() > 0.5 * WEIGHT
+    assert not forces_for([0, 0, WEIGHT, 0, 0, 0], 0 * TOUCH).any()
+
+
+def test_forces_change_no_faster_than_feet_load():
+    """Landing: before touch nothing, and the first frames build the force up."""
+    touch = TOUCH.copy()
+    touch[:6] = 0.0
+    vertical = forces_for([0, 0, WEIGHT, 0, 0, 0], touch)[..., 2].sum(axis=1)
+    assert not vertical[:6].any()
+    assert vertical[6] < vertical[8] <= 1.05 * WEIGHT
+
+
+def test_the_floor_never_pulls():
+    """A body that falls faster than gravity asks for a pull; it gets nothing and keeps it."""
+    forces = forces_for([0, 0, -WEIGHT, 0, 0, 0])
+    np.testing.assert_allclose(forces, 0.0, atol=1e-3 * WEIGHT)
+
+
+@pytest.mark.parametrize("share", [0.3, 2.0])
+def test_friction(share):
+    """A push within the cone is met; one beyond it leaves the rest as a residual."""
+    push = share * WEIGHT
+    # The line of force goes through the center of mass: no moment there.
+    forces = forces_for([push, 0, WEIGHT, 0, 0, 0])
+    sideways = np.linalg.norm(forces[..., :2], axis=-1)
+    assert (sideways <= FRICTION * forces[..., 2] + 1e-3).all()
+    supplied = forces.sum(axis=1)
+    if share < FRICTION:
+        # The moment HEIGHT * push cannot be met by soles of 0.2 m, so the program trades.
+        assert (supplied[:, 0] > 0).all()
+    else:
+        assert (supplied[:, 0] < push - 0.1 * WEIGHT).all()
+
+
+def test_push_through_the_center_is_met_exactly():
+    """Where the sole lies on the force's line of action, a push inside the cone is met."""
+    soles = SOLES - [0.3 * HEIGHT, 0.0, 0.0]
+    forces = forces_for([0.3 * WEIGHT, 0, WEIGHT, 0, 0, 0], soles=soles)
+    total = forces.sum(axis=1)
+    expected = np.tile([0.3 * WEIGHT, 0, WEIGHT], (FRAMES, 1))
+    np.testing.assert_allclose(total, expected, atol=0.005 * WEIGHT)
+
+
+def test_pressure_and_free_moment_by_hand():
+    """Two points of the right foot: 300 N at x = 0, 100 N at x = 0.2, with a couple of 10 N."""
+    points = np.array([[[0.0, -0.1, 0.0], [0.2, -0.1, 0.0], [0.0, 0.1, 0.0]]])
+    forces = np.array([[[5.0, -10.0, 300.0], [5.0, 10.0, 100.0], [0.0, 0.0, 0.0]]])
+    loads = foot_loads(forces, points, np.array([0, 0, 1]))
+    np.testing.assert_allclose(loads.force[0, 0], [10, 0, 400])
+    np.testing.assert_allclose(loads.cop[0, 0], [0.05, -0.1, 0])  # 0.2 * 100 / 400
+    # About (0.05, -0.1): -0.05 * -10 + 0.15 * 10 = 2 N m; the x forces pass through it.
+    np.testing.assert_allclose(loads.moment[0, 0], [0, 0, 2.0], atol=1e-12)
+    assert np.isnan(loads.cop[0, 1]).all()
+    assert not loads.force[0, 1].any()
+    assert not loads.moment[0, 1].any()

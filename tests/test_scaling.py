@@ -1,0 +1,86 @@
+"""Scaling inside the fit against scaling of the file, and its Jacobians against differences."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+import small_model
+
+from mjx_msk.compile import scale_spec
+from mjx_msk.compile.writer import follow
+from mjx_msk.fit.points import CHUNK, points
+from mjx_msk.fit.scaling import SEGMENTS, scaled
+from mjx_msk.model import Model
+from mjx_msk.physics import pose
+from mjx_msk.resources import asset
+
+STEP = 5e-3  # float32: the truncation of central differences and rounding are both about 1e-5
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.from_spec(small_model.spec())
+
+
+@pytest.fixture(scope="module")
+def q(model) -> np.ndarray:
+    return small_model.random_states(model, 5, seed=7)[0]
+
+
+def test_fit_scales_as_the_file_is_scaled(model, q):
+    """Random factors for every body: the same places as the C engine finds in the scaled file.
+
+    The chain of tied slides included, whose polynomials the file rewrites and the fit does not.
+    """
+    names = model.layout.body_names
+    factors = np.random.default_rng(3).uniform(0.7, 1.4, (len(names), 3))
+    factors[0] = 1.0
+    factors[names.index("femur_r")] = [1.3, 0.8, 1.1]  # 1.12 along the knee's tied slides
+    spec = scale_spec(small_model.spec(), dict(zip(names[1:], factors[1:], strict=True)))
+    engine = spec.compile()
+    data = mujoco.MjData(engine)
+    larger = scaled(model, jnp.array(factors, jnp.float32))
+    found = jax.jit(jax.vmap(partial(pose, larger)))(jnp.array(q))
+    tied = np.array(model.layout.dependent)
+    np.testing.assert_allclose(larger.growth[tied], [1.12, 1.12, 1.0], rtol=1e-6)
+    for t in range(len(q)):
+        data.qpos[list(model.layout.independent)] = q[t]
+        data.qpos[:] = follow(engine, data.qpos)
+        mujoco.mj_kinematics(engine, data)
+        close = partial(np.testing.assert_allclose, atol=3e-6)
+        close(found.body_position[t], data.xpos)
+        close(found.sites[t], [data.site(name).xpos for name in model.layout.site_names])
+        close(found.contacts[t], [data.geom(name).xpos for name in model.layout.contact_names])
+
+
+def test_scaling_twice_multiplies(model):
+    ones = np.ones((len(model.layout.body_names), 3))
+    twice = scaled(scaled(model, 1.1 * ones), 1.2 * ones)
+    once = scaled(model, 1.1 * 1.2 * ones)
+    for a, b in zip(jax.tree.leaves(twice), jax.tree.leaves(once), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_jacobians_of_points():
+    """By every coordinate and every segment of the default model, over more than one chunk."""
+    model = Model.load(asset("rajagopal_lai_uhlrich_2023.xml"))
+    rng = np.random.default_rng(9)
+    low, high = np.clip(np.array(model.q_range), -1.0, 1.5).T
+    q = rng.uniform(low, high, (CHUNK + 2, model.n))
+    segments = rng.normal(0, 0.1, len(SEGMENTS))
+    at = points(model, 1.05, q, segments)
+
+    def difference(dq: np.ndarray, ds: np.ndarray) -> np.ndarray:
+        high = points(model, 1.05, q + dq, segments + ds).position
+        return (high - points(model, 1.05, q - dq, segments - ds).position) / (2 * STEP)
+
+    for i in range(model.n):
+        expected = difference(STEP * np.eye(model.n)[i], np.zeros(len(segments)))
+        np.testing.assert_allclose(at.by_q[..., i], expected, atol=5e-4)
+    for i in range(len(segments)):
+        expected = difference(np.zeros(model.n), STEP * np.eye(len(segments))[i])
+        np.testing.assert_allclose(at.by_scale[..., i], expected, atol=5e-4)
+        assert np.abs(expected).max() > 0.02
