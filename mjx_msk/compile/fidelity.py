@@ -163,7 +163,10 @@ class Reference:
         for name in self._couplers:
             source, _, slope = self._coupled(name, q)
             acceleration.set(self._slots[name], slope * qdd[source])
-        force = self._solver.solve(self.state, acceleration).to_numpy()
+        return self.reduced(self._solver.solve(self.state, acceleration).to_numpy(), q)
+
+    def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """Return forces on OpenSim's speeds as generalized forces (n,) of ``names``."""
         tau = np.array([force[self._slots[name]] for name in self.names])
         for name in self._couplers:
             source, _, slope = self._coupled(name, q)
