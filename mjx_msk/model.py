@@ -135,7 +135,8 @@ class Model:
             contact_bodies=tuple(int(full.geom_bodyid[g]) for g in contact),
         )
         return cls(
-            mjx=mjx.put_model(mj),
+            # the signature names one subject: without it all subjects share compiled programs
+            mjx=mjx.put_model(mj).replace(signature=0),
             polynomial=jnp.array([tied[j].polynomial for j in dependent]).reshape(-1, 5),
             growth=jnp.ones(mj.njnt),
             tied_axis=jnp.array([_slide_axis(mj, j) for j in dependent]).reshape(-1, 3),
@@ -165,7 +166,8 @@ class _Tie(NamedTuple):
 def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
     """Compile the bodies, joints, markers and landmarks (sites of group 3 and 4) of a spec."""
     spec = spec.copy()
-    for item in [*spec.actuators, *spec.tendons, *spec.sensors, *spec.excludes, *spec.pairs]:
+    unused = (spec.actuators, spec.tendons, spec.sensors, spec.excludes, spec.pairs, spec.keys)
+    for item in [item for kind in unused for item in kind]:
         spec.delete(item)
     for item in [*spec.geoms, *(s for s in spec.sites if s.group not in (3, 4))]:
         spec.delete(item)

@@ -49,7 +49,7 @@ def consistent_forces(
     demand = np.concatenate([linear - mass * gravity, angular], axis=1)
     demand = demand[np.clip(np.arange(len(q)) - 1, 0, len(demand) - 1)]
     arms = sole_points(p.position[:, soles]) - p.position[:, -1:]
-    return point_forces(demand, arms, touch, mass * np.linalg.norm(gravity), dt)
+    return point_forces(demand, arms, touch, mass * float(np.linalg.norm(gravity)), dt)
 
 
 def balance_terms(

@@ -26,6 +26,7 @@ class Pose(NamedTuple):
     center_of_mass: jax.Array  #: (3,)
 
 
+@jax.jit  # traced once, whatever it is used in
 def position_data(model: Model, q: jax.Array) -> mjx.Data:
     """Return an ``mjx.Data`` with kinematics done for independent coordinates ``q`` (n,)."""
     data = mjx.make_data(model.mjx).replace(qpos=full_position(model, q))
