@@ -203,6 +203,14 @@ def test_derivatives_are_those_of_a_polynomial():
     np.testing.assert_allclose(second, np.stack([12 * t**2, 0 * t], axis=1), atol=1e-8)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6])
+def test_few_samples_tell_what_they_can(frames):
+    t = np.arange(frames) / 10
+    first, second = derivatives(t, (2 * t)[:, None])
+    np.testing.assert_allclose(first, np.full((frames, 1), 2.0 if frames > 1 else 0.0), atol=1e-9)
+    np.testing.assert_allclose(second, np.zeros((frames, 1)), atol=1e-9)
+
+
 # --- a real walk -------------------------------------------------------------------------------
 
 
