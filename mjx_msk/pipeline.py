@@ -10,8 +10,9 @@ import numpy as np
 
 from mjx_msk.errors import MskError
 from mjx_msk.fit.assemble import Evidence, assemble, in_travel_frame
+from mjx_msk.fit.balance import central_differences
 from mjx_msk.fit.clock import evenly
-from mjx_msk.fit.derivatives import central_differences, derivatives, lowpass
+from mjx_msk.fit.derivatives import derivatives, lowpass
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers

@@ -105,3 +105,15 @@ def _padded(rows: np.ndarray) -> np.ndarray:
 def _shift(values: np.ndarray, frames: int) -> np.ndarray:
     """Return values ``frames`` later, indexed by now."""
     return np.concatenate([values[frames:], np.zeros((frames, *values.shape[1:]))])
+
+
+def central_differences(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first two derivatives of evenly sampled ``values`` (T, ...), ends repeated.
+
+    The very differences in which the laws are stated here.
+    """
+    if len(time) < 3:
+        return np.zeros_like(values), np.zeros_like(values)
+    dt = float(time[1] - time[0])
+    second = (values[2:] - 2 * values[1:-1] + values[:-2]) / dt**2
+    return np.gradient(values, dt, axis=0), np.concatenate([second[:1], second, second[-1:]])

@@ -190,7 +190,8 @@ class _Problem:
         p = self.points(q, g)
         rotation, center = self.camera(g)
         return VideoFit(
-            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch, pushing=self.push,
+            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch,
+            pushing=self.push,
             camera_from_world=rotation, camera_position=center,
             landmarks=p.position[:, self.seen.sites],
             confidence=_confidence(self.image_terms(p, g), habits(self.model).spread),
