@@ -1,7 +1,6 @@
 """Ground forces in cases whose answer is known without a computer."""
 
 import numpy as np
-import pytest
 
 from mjx_msk.fit.ground_forces import FRICTION, foot_loads, point_forces
 
@@ -64,20 +63,16 @@ def test_the_floor_never_pulls():
     np.testing.assert_allclose(forces, 0.0, atol=1e-3 * WEIGHT)
 
 
-@pytest.mark.parametrize("share", [0.3, 2.0])
-def test_friction(share):
-    """A push within the cone is met; one beyond it leaves the rest as a residual."""
-    push = share * WEIGHT
-    # The line of force goes through the center of mass: no moment there.
-    forces = forces_for([push, 0, WEIGHT, 0, 0, 0])
-    sideways = np.linalg.norm(forces[..., :2], axis=-1)
-    assert (sideways <= FRICTION * forces[..., 2] + 1e-3).all()
-    supplied = forces.sum(axis=1)
-    if share < FRICTION:
-        # The moment HEIGHT * push cannot be met by soles of 0.2 m, so the program trades.
-        assert (supplied[:, 0] > 0).all()
-    else:
-        assert (supplied[:, 0] < push - 0.1 * WEIGHT).all()
+def test_slipping_demand_gets_the_nearest_force_of_the_cone():
+    """One point at the reference, so no moments: 2 BW sideways and 1 BW up, projected on the cone.
+
+    The rest, a third of the push, stays as the residual.
+    """
+    touch, soles = np.ones((FRAMES, 1)), np.array([[0.0, 0.0, HEIGHT]])
+    forces = forces_for([0, 2 * WEIGHT, WEIGHT, 0, 0, 0], touch, soles)[:, 0]
+    along = np.array([0.0, FRICTION, 1.0]) / np.hypot(FRICTION, 1.0)
+    expected = along * (along @ [0.0, 2 * WEIGHT, WEIGHT])
+    np.testing.assert_allclose(forces, np.tile(expected, (FRAMES, 1)), atol=0.005 * WEIGHT)
 
 
 def test_push_through_the_center_is_met_exactly():
