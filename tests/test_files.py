@@ -30,7 +30,8 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path, trouble):
             temporary.write_text("half")
             raise trouble
 
-    pytest.raises(trouble, write_half)
+    with pytest.raises(trouble):
+        write_half()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 
@@ -69,10 +70,12 @@ def test_folders_made_for_a_failure_go_again(tmp_path):
                 also.write_text("somebody else's")
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, fail_in, tmp_path / "a" / "b")
+    with pytest.raises(KeyboardInterrupt):
+        fail_in(tmp_path / "a" / "b")
     assert names(tmp_path) == []
     (tmp_path / "mine").mkdir()
-    pytest.raises(KeyboardInterrupt, fail_in, tmp_path / "mine", tmp_path / "mine" / "x")
+    with pytest.raises(KeyboardInterrupt):
+        fail_in(tmp_path / "mine", tmp_path / "mine" / "x")
     assert names(tmp_path / "mine") == ["x"]
 
 
