@@ -254,12 +254,8 @@ def test_feet_out_of_view_are_said(frames, upright, tmp_path):
 def test_half_a_person_is_said(frames, upright, tmp_path):
     middle = np.nanmin(upright[0].pixels[:, TRUNK, 1], axis=1).mean()
     cut = [np.ascontiguousarray(f[int(middle + 40) // 2 * 2 :]) for f in frames]
-    try:
-        _, warnings = seen(write_video(tmp_path / "legs.mp4", cut))
-    except MskError as error:  # the network may not take a pair of legs for a person
-        assert "no person was found" in str(error)
-    else:
-        assert "of the body is out of view" in warnings
+    _, warnings = seen(write_video(tmp_path / "legs.mp4", cut))
+    assert "of the body is out of view" in warnings
 
 
 def test_a_moving_camera_is_said(frames, tmp_path):
