@@ -17,6 +17,7 @@ from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
+from mjx_msk.fit.seat import loads_beside_seat, seated
 from mjx_msk.fit.sighting import sight, with_sighting
 from mjx_msk.fit.soles import sole_touch
 from mjx_msk.fit.subject import generic_spec, read_model, scaled_spec
@@ -166,12 +167,15 @@ def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray)
     ``pushing`` (T, c) says which sole points may carry an estimated load.
     """
     with run.stage("kinetics"):
+        dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
         if run.options.grf is not None:
             loads = measured_loads(run.options.grf, model, found.time, found.q)
         else:
-            dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
             loads = estimated_loads(model, found.q, pushing, dt)
         kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
+        if run.options.grf is None and (seat := seated(model, found.q, kinetics, dt)).any():
+            loads = loads_beside_seat(model, found.q, pushing, seat, dt)
+            kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
         return assemble(model, found, loads, kinetics)
 
 
