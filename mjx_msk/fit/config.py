@@ -29,9 +29,9 @@ class FitConfig:
     """Uncertainty of a gravity direction that was estimated from the person, rad."""
     iterations: int = 30
     """Most Gauss-Newton steps of a stage."""
-    floor_rounds: int = 3
+    floor_rounds: int = 2
     """How often foot contact is judged anew and the motion fitted to it."""
-    balance_rounds: int = 6
+    balance_rounds: int = 4
     """How often foot forces and motion take turns."""
     balance_iterations: int = 4
     """Most Gauss-Newton steps between two judgements of the forces."""

@@ -31,17 +31,17 @@ class Points(NamedTuple):
     by_scale: np.ndarray  #: (T, K, 3, k) by the segments' log factors; k = 0 without scaling
 
 
-def _one(model: Model, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _one(model: Model, q: jax.Array, sites: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the points (K, 3) of one frame and their Jacobians (K, 3, n)."""
     data = position_data(model, q)
     p = pose_of(model, data)
-    fixed = jnp.concatenate([p.sites, p.contacts, data.xipos])
-    bodies = np.concatenate([
-        np.asarray(model.mjx.site_bodyid), np.array(model.layout.contact_bodies, int),
-        np.arange(len(model.layout.body_names)),
+    fixed = jnp.concatenate([p.sites[sites], p.contacts, data.xipos])
+    bodies = jnp.concatenate([
+        jnp.asarray(model.mjx.site_bodyid)[sites], jnp.array(model.layout.contact_bodies, int),
+        jnp.arange(len(model.layout.body_names)),
     ])  # fmt: skip
     by_q, _ = spatial_jacobian(model, data, q, fixed, bodies)
-    split = len(p.sites) + len(p.contacts)
+    split = len(sites) + len(p.contacts)
     share = model.mjx.body_mass / jnp.sum(model.mjx.body_mass)
     center_by_q = jnp.einsum("b,bxn->xn", share, by_q[split:])
     position = jnp.concatenate([fixed[:split], p.center_of_mass[None]])
@@ -49,17 +49,18 @@ def _one(model: Model, q: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 @jax.jit
-def _points(model: Model, factors: jax.Array, q: jax.Array):
-    return jax.vmap(lambda q_t: _one(scaled(model, factors), q_t))(q)
+def _points(model: Model, factors: jax.Array, sites: jax.Array, q: jax.Array):
+    return jax.vmap(lambda q_t: _one(scaled(model, factors), q_t, sites))(q)
 
 
 @jax.jit
-def _points_by_scale(model: Model, stretch: jax.Array, q: jax.Array):
+def _points_by_scale(model: Model, stretch: jax.Array, sites: jax.Array, q: jax.Array):
     """Points are linear in the body factors: feed the factors' slopes instead (k, nbody, 3)."""
 
     def direction(factors: jax.Array, q_t: jax.Array) -> jax.Array:
         p = pose(scaled(model, factors), q_t)
-        return jnp.concatenate([p.sites, p.contacts, p.center_of_mass[None]]) - p.body_position[1]
+        all_points = jnp.concatenate([p.sites[sites], p.contacts, p.center_of_mass[None]])
+        return all_points - p.body_position[1]
 
     over_segments = jax.vmap(direction, (0, None), -1)
     return (jax.vmap(over_segments, (None, 0))(stretch, q),)
@@ -81,18 +82,25 @@ def in_chunks(function, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(a[:frames].astype(np.float64) for a in joined)
 
 
-def points(model: Model, base: float, q: np.ndarray, log_segments: np.ndarray) -> Points:
+def points(
+    model: Model,
+    base: float,
+    q: np.ndarray,
+    log_segments: np.ndarray,
+    sites: np.ndarray | None = None,
+) -> Points:
     """Evaluate the points of a trajectory ``q`` (T, n) for one subject.
 
     ``base`` scales the whole body and ``log_segments`` (k,) its segments; pass an empty array for
-    a model that already has its size.
+    a model that already has its size. ``sites`` chooses among the model's sites (default: all).
     """
     segments = log_segments if len(log_segments) else np.zeros(len(SEGMENTS))
     factors, stretch = body_factors(model, base, segments)
-    position, by_q = in_chunks(lambda q_: _points(model, factors, q_), q)
+    chosen = jnp.arange(len(model.layout.site_names)) if sites is None else jnp.asarray(sites)
+    position, by_q = in_chunks(lambda q_: _points(model, factors, chosen, q_), q)
     if not len(log_segments):
         return Points(position, by_q, np.zeros((*position.shape, 0)))
-    (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, stretch, q_), q)
+    (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, stretch, chosen, q_), q)
     return Points(position, by_q, by_scale)
 
 

@@ -105,7 +105,7 @@ def gauss_newton(
     g: np.ndarray,
     *,
     iterations: int,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Solution:
     """Minimise the terms from (x, g) with Levenberg-Marquardt damping.

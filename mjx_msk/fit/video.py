@@ -86,7 +86,7 @@ class _Problem:
         return tilt @ self.rotation, np.array([0.0, 0.0, height])
 
     def points(self, q: np.ndarray, g: np.ndarray) -> Points:
-        return points(self.model, self.base, q, g[: self.segments])
+        return points(self.model, self.base, q, g[: self.segments], self.seen.sites)
 
     def soles(self, p: Points) -> slice:
         """Return where the contact spheres lie among the points."""
@@ -105,11 +105,11 @@ class _Problem:
     def image_terms(self, p: Points, g: np.ndarray) -> list[Term]:
         config, seen = self.config, self.seen
         R, center = self.camera(g)
-        sites, hips, k = seen.sites, list(seen.hips), self.segments
-        x = (p.position[:, sites] - center) @ R.T
-        by_q = R @ p.by_q[:, sites]
+        hips, k, seen_points = list(seen.hips), self.segments, slice(0, len(seen.sites))
+        x = (p.position[:, seen_points] - center) @ R.T
+        by_q = R @ p.by_q[:, seen_points]
         by_g = np.zeros((*x.shape, len(g)))
-        by_g[..., :k] = R @ p.by_scale[:, sites]
+        by_g[..., :k] = R @ p.by_scale[:, seen_points]
         by_g[..., k] = -R[:, 2]
         by_g[..., k + 1] = np.cross([1.0, 0.0, 0.0], x)
         by_g[..., k + 2] = np.cross([0.0, 0.0, 1.0], x)
@@ -193,7 +193,7 @@ class _Problem:
             q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch,
             pushing=self.push,
             camera_from_world=rotation, camera_position=center,
-            landmarks=p.position[:, self.seen.sites],
+            landmarks=p.position[:, : len(self.seen.sites)],
             confidence=_confidence(self.image_terms(p, g), habits(self.model).spread),
             iterations=steps,
         )  # fmt: skip
@@ -201,13 +201,12 @@ class _Problem:
 
 def _stature(model: Model, base: float, log_segments: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the standing height of the scaled model, m, and its slope by the segments (k,)."""
-    p = points(model, base, np.zeros((1, model.n)), log_segments)
-    first_sole = p.position.shape[1] - 1 - len(model.contact_radius)
-    sole = first_sole + int(np.argmin(p.position[0, first_sole:-1, 2]))
-    vertex = model.layout.site_index[VERTEX_SITE]
-    radius = float(model.contact_radius[sole - first_sole])
-    height = p.position[0, vertex, 2] - p.position[0, sole, 2] + radius
-    return float(height), p.by_scale[0, vertex, 2] - p.by_scale[0, sole, 2]
+    vertex = np.array([model.layout.site_index[VERTEX_SITE]])
+    p = points(model, base, np.zeros((1, model.n)), log_segments, vertex)
+    sole = 1 + int(np.argmin(p.position[0, 1:-1, 2]))
+    radius = float(model.contact_radius[sole - 1])
+    height = p.position[0, 0, 2] - p.position[0, sole, 2] + radius
+    return float(height), p.by_scale[0, 0, 2] - p.by_scale[0, sole, 2]
 
 
 def _confidence(observed: list[Term], spread: np.ndarray) -> np.ndarray:

@@ -58,14 +58,14 @@ def _moved_by(model: Model) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spatial_jacobian(
-    model: Model, data: mjx.Data, q: jax.Array, points: jax.Array, bodies: np.ndarray
+    model: Model, data: mjx.Data, q: jax.Array, points: jax.Array, bodies: np.ndarray | jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return d point / d q (K, 3, n) and the angular Jacobian of its body (K, 3, n), world axes.
 
     ``points`` (K, 3) are fixed to ``bodies`` (K,).
     """
     moved, slide = _moved_by(model)
-    mask = jnp.array(moved[bodies])[:, :, None]
+    mask = jnp.array(moved)[bodies][:, :, None]
     axis = jnp.broadcast_to(data.xaxis, (len(bodies), *data.xaxis.shape))
     turning = jnp.cross(axis, points[:, None] - data.xanchor)
     is_slide = jnp.array(slide)[None, :, None]
