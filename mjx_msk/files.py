@@ -78,7 +78,7 @@ def publish(folder: Path, final: Path, names: Sequence[str]) -> None:
 
 def _write_error(path: Path, error: OSError) -> MskError:
     return MskError(
-        f"cannot be written: {error.strerror or error}.",
+        f"cannot write here: {error.strerror or error}.",
         where=str(path),
         remedy="Choose another folder with -o, or free some disk space.",
     )

@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written(mjx_msk, tmp_path, place):
         pytest.skip(f"there is no {place} on this system")
     code, _, error = mjx_msk("estimate", SQUAT, *BODY, "-o", tmp_path / place)
     assert code == 2
-    assert "cannot be written" in error
+    assert "cannot write here" in error
     assert is_one_message(error)
     assert (tmp_path / "file").read_text() == "the user's own"
 

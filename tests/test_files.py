@@ -48,15 +48,15 @@ def test_a_full_disk_is_said(tmp_path):
 
 def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(MskError, match="cannot be written"), files.replacing(tmp_path / "out/a"):
+    with pytest.raises(MskError, match="cannot write here"), files.replacing(tmp_path / "out/a"):
         pass
     with (
-        pytest.raises(MskError, match="cannot be written"),
+        pytest.raises(MskError, match="cannot write here"),
         files.writable_folder(tmp_path / "out"),
     ):
         pass
     with (
-        pytest.raises(MskError, match="cannot be written"),
+        pytest.raises(MskError, match="cannot write here"),
         files.writable_folder(tmp_path / "out" / "deeper"),
     ):
         pass

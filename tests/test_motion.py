@@ -140,5 +140,5 @@ def test_names_are_looked_up_and_shapes_are_checked():
 
 def test_a_motion_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MskError, match="cannot be written"):
+    with pytest.raises(MskError, match="cannot write here"):
         motion().save(tmp_path / "file" / "m.npz")
