@@ -56,7 +56,11 @@ def arriving(run: Run, out: Path) -> Iterator[Path]:
         writable_folder(out),
         tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as name,
     ):
-        yield Path(name)
+        try:
+            yield Path(name)
+        except MskError as error:  # speaks of the folder that the user knows
+            where = error.where.replace(name, str(out))
+            raise MskError(error.what, where=where, remedy=error.remedy) from error
         publish(Path(name), out, FILES)
 
 
