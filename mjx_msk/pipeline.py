@@ -176,7 +176,8 @@ def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray)
         if run.options.grf is None and (seat := seated(model, found.q, kinetics, dt)).any():
             loads = loads_beside_seat(model, found.q, pushing, seat, dt)
             kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
-        return assemble(model, found, loads, kinetics)
+        measured = run.options.grf is not None
+        return assemble(model, found, loads, kinetics, measured=measured)
 
 
 def _checked_for_video(run: Run) -> tuple[float, float]:

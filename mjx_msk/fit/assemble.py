@@ -52,7 +52,9 @@ def in_travel_frame(model: Model, fit: VideoFit) -> VideoFit:
     )
 
 
-def assemble(model: Model, found: Evidence, loads: FootLoads, kinetics: Kinetics) -> Motion:
+def assemble(
+    model: Model, found: Evidence, loads: FootLoads, kinetics: Kinetics, *, measured: bool = False
+) -> Motion:
     """Return the motion with joint forces, foot loads, markers and quality figures."""
     layout = model.layout
     qpos, qvel, qacc = full_motion(model, found.q, found.qd, found.qdd)
@@ -68,11 +70,13 @@ def assemble(model: Model, found: Evidence, loads: FootLoads, kinetics: Kinetics
         foot_force=loads.force, foot_cop=loads.cop, foot_moment=loads.moment,
         contact=contact, confidence=found.confidence,
         marker_names=marker_names, markers=p.position[:, marker_sites],
-        quality=_quality(model, found, kinetics),
+        quality=_quality(model, found, kinetics, measured),
     )  # fmt: skip
 
 
-def _quality(model: Model, found: Evidence, kinetics: Kinetics) -> dict[str, object]:
+def _quality(
+    model: Model, found: Evidence, kinetics: Kinetics, measured: bool
+) -> dict[str, object]:
     mass = float(np.sum(model.mjx.body_mass))
     weight = mass * float(np.linalg.norm(np.asarray(model.mjx.opt.gravity)))
     known = np.isfinite(kinetics.residual_force).all(axis=1)
@@ -89,7 +93,7 @@ def _quality(model: Model, found: Evidence, kinetics: Kinetics) -> dict[str, obj
     distance = float(np.linalg.norm(position[-1, :2] - position[0, :2]))
     if distance > _TRAVELS_M:
         quality["walking_speed_m_s"] = distance / float(found.time[-1] - found.time[0])
-    if (seat := _unsupported(found, kinetics, weight)) is not None:
+    if (seat := _unsupported(found, kinetics, weight, measured)) is not None:
         quality["warnings"] = [seat]
     return quality
 
@@ -114,13 +118,18 @@ def _floor_errors(model: Model, found: Evidence) -> tuple[float, float]:
     return slip, 1e3 * float(max(0.0, -bottom.min()))
 
 
-def _unsupported(found: Evidence, kinetics: Kinetics, weight: float) -> str | None:
-    """Return a warning when something other than the feet carries the person for a while."""
+def _unsupported(found: Evidence, kinetics: Kinetics, weight: float, measured: bool) -> str | None:
+    """Return a warning when something other than the known loads carries the person for a while."""
     missing = kinetics.residual_force[:, 2] > 0.25 * weight
     feet = found.touching.max(axis=1) > _TOUCHES
     share = float(np.mean(missing & feet))
     if share < 0.1:
         return None
+    if measured:
+        return (
+            f"in {share:.0%} of the frames the measured forces carry only part of the weight "
+            "(a step beside the plates?): the rest is left as a pelvis residual"
+        )
     return (
         f"in {share:.0%} of the frames something other than the feet carries part of the weight "
         "(a seat, a rail?): it is left as a pelvis residual, not forced into the feet"

@@ -45,6 +45,7 @@ def touching(
     likely = np.exp(2.0 * (reluctance.min(axis=1, keepdims=True) - reluctance))
     doubt = 1.0 - certainty.max(axis=1, keepdims=True)
     certainty = np.maximum(certainty, doubt * carried(center, dt)[:, None] * likely)
+    certainty[[0, -1]] = certainty[[1, -2]]  # one-sided velocities say too little
     window = 2 * round(SHORTEST_S / dt / 2) + 1
     return median_filter(certainty, size=(window, 1), mode="nearest")
 

@@ -6,8 +6,10 @@ import mujoco
 import numpy as np
 
 from mjx_msk.compile import compile_osim, scale_spec
+from mjx_msk.errors import MskError
+from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.scaling import body_factors
-from mjx_msk.model import Model
+from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.resources import asset
 
 GENERIC_MODEL = "rajagopal_lai_uhlrich_2023.xml"
@@ -21,9 +23,25 @@ def generic_spec() -> mujoco.MjSpec:
 def read_model(path: Path) -> mujoco.MjSpec:
     """Read a scaled model, ``.osim`` or compiled ``.xml``; raises ``MskError``."""
     if path.suffix.lower() == ".osim":
-        return compile_osim(path)
-    Model.load(path)
+        spec = compile_osim(path)
+        _check_whole_person(Model.from_spec(spec), path)
+        return spec
+    _check_whole_person(Model.load(path), path)
     return mujoco.MjSpec.from_file(str(path))
+
+
+def _check_whole_person(model: Model, path: Path) -> None:
+    """Raise ``MskError`` unless the model has a free pelvis and two feet."""
+    layout = model.layout
+    missing = [name for name in FOOT_BODIES if name not in layout.body_names]
+    if layout.rotational[:ROOT_COORDINATES].count(True) != 3 or model.n < ROOT_COORDINATES:
+        missing.append("a pelvis with three rotations and three translations")
+    if missing:
+        raise MskError(
+            f"this is no whole person: it lacks {', '.join(missing)}.",
+            where=str(path),
+            remedy="Give a full-body or two-legged model.",
+        )
 
 
 def scaled_spec(

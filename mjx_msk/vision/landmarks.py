@@ -70,7 +70,10 @@ class Landmarks:
     def trimmed(self) -> "Landmarks":
         """Return the frames from the first to the last one the person was seen in."""
         index = np.flatnonzero(self.seen)
-        span = slice(index[0], index[-1] + 1)
+        return self.sliced(slice(index[0], index[-1] + 1))
+
+    def sliced(self, span: slice) -> "Landmarks":
+        """Return some of the frames."""
         arrays = ("time", "pixels", "world", "visibility", "confidence")
         return self.replace(**{name: getattr(self, name)[span] for name in arrays})
 

@@ -16,6 +16,7 @@ _GATE = 0.35  # largest mean landmark distance to the prediction, in body sizes
 _GATE_PER_S = 1.0  # the gate widens while a person is out of sight
 SAME_PERSON = 0.08  # trunks closer than this, in body sizes, are one person found twice
 _MIN_TRACK_S = 0.2  # shorter tracks are taken for mistakes of the network
+_CLEAR = 0.4  # with less mean visibility the end of a track says too little
 _HIDDEN = 0.3  # a visibility below this counts as not in view
 _SHORT_S = 1.0
 
@@ -162,7 +163,13 @@ def select_person(
         )
     others = [track for track in tracks if track is not chosen]
     chosen, mirrored = repaired(chosen.trimmed())
+    whole = len(chosen)
+    chosen = _without_unclear_ends(chosen)
     warnings = view_warnings(chosen)
+    if len(chosen) < whole:
+        warnings.append(
+            f"{whole - len(chosen)} frames at the ends were left out: too little is in view"
+        )
     if mirrored.any():
         count = int(mirrored.any(axis=1).sum())
         warnings.append(f"left and right were mixed up in {count} frames and were exchanged back")
@@ -170,6 +177,12 @@ def select_person(
         listed = "; ".join(map(_described, others))
         warnings.append(f"other people are in view ({listed}); choose with --person")
     return chosen, warnings
+
+
+def _without_unclear_ends(person: Landmarks) -> Landmarks:
+    """Drop frames before and after those in which the body shows, as when one walks into view."""
+    clear = np.flatnonzero(person.confidence >= _CLEAR)
+    return person.sliced(slice(clear[0], clear[-1] + 1)) if len(clear) > 1 else person
 
 
 def view_warnings(person: Landmarks) -> list[str]:
