@@ -7,7 +7,9 @@ not work can take the process with it; ``report.render`` starts it. On its stand
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,15 +60,25 @@ def pictures(motion: Motion, job: dict) -> Iterator[np.ndarray]:
     source = None
     if job["video"]:
         times = motion.time if job["video_times"] is None else np.array(job["video_times"])
-        source = video_frames(job["video"], times[frames])
+        seen = zip(frames, video_frames(job["video"], times[frames]), strict=True)
+        source = ahead(overlay.draw(image, frame, PANEL_HEIGHT) for frame, image in seen)
     for frame in frames:
         panels = [stage.draw(frame)]
         if source is not None:
-            panels.insert(0, overlay.draw(next(source), frame, PANEL_HEIGHT))
+            panels.insert(0, next(source))
         above = np.concatenate(panels, axis=1)
         strip = strip or Strip(motion, above.shape[1])
         yield np.concatenate([above, strip.draw(frame)], axis=0)
     stage.close()
+
+
+def ahead(items: Iterator[np.ndarray], count: int = 4) -> Iterator[np.ndarray]:
+    """Yield ``items``, the next few of which another thread makes in the meantime."""
+    with ThreadPoolExecutor(1) as helper:
+        waiting = deque(helper.submit(next, items, None) for _ in range(count))
+        while (item := waiting.popleft().result()) is not None:
+            waiting.append(helper.submit(next, items, None))
+            yield item
 
 
 def video_frames(path: str, times: np.ndarray) -> Iterator[np.ndarray]:
