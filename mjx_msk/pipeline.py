@@ -17,11 +17,13 @@ from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
+from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.fit.seat import loads_beside_seat, seated
 from mjx_msk.fit.sighting import sight, with_sighting
 from mjx_msk.fit.soles import sole_touch
 from mjx_msk.fit.subject import generic_spec, read_model, scaled_spec
 from mjx_msk.fit.video import fit_video, refine
+from mjx_msk.fit.warmup import warming_up
 from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.options import Options as Options
@@ -33,7 +35,7 @@ from mjx_msk.runtime import enable_compilation_cache
 from mjx_msk.vision import video
 from mjx_msk.vision.calibration import load_camera
 from mjx_msk.vision.camera import Camera, camera_from_metadata, default_camera
-from mjx_msk.vision.landmarks import Landmarks
+from mjx_msk.vision.landmarks import NAMES, Landmarks
 from mjx_msk.vision.pose import MediaPipePose
 from mjx_msk.vision.steadiness import moving_camera
 from mjx_msk.vision.tracks import select_person
@@ -85,10 +87,10 @@ def analyse(run: Run) -> tuple[mujoco.MjSpec, Motion]:
 
 def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
     height, mass = _checked_for_video(run)
-    person, camera = watch(run)
+    spec = generic_spec()
+    generic = Model.from_spec(spec)
+    person, camera = watch(run, generic)
     with run.stage("fit"):
-        spec = generic_spec()
-        generic = Model.from_spec(spec)
         sighting = sight(generic, person, camera)
         seen, belt = sighting.observation, run.options.treadmill
         fit = fit_video(generic, seen, height_m=height, treadmill_m_s=belt, on_progress=run.tell)
@@ -140,8 +142,11 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
     return spec, _described(run, motion.replace(quality=motion.quality | found_quality), subject)
 
 
-def watch(run: Run) -> tuple[Landmarks, Camera]:
-    """Return the landmarks of the person in a video, and the camera that saw them."""
+def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:
+    """Return the landmarks of the person in a video, and the camera that saw them.
+
+    What the fit of ``model`` will need is compiled meanwhile.
+    """
     with run.stage("landmarks"):
         options = run.options
         info = video.probe(run.source, slow_motion=options.slow_motion)
@@ -152,9 +157,11 @@ def watch(run: Run) -> tuple[Landmarks, Camera]:
         else:
             camera = camera_from_metadata(info)
         samples = video.sample(info)
-        tracks = MediaPipePose(options.pose_model).detect(
-            info, samples=samples, on_frame=lambda i, n: run.on_stage("landmarks", i, n)
-        )
+        network = MediaPipePose(options.pose_model)
+        with warming_up(model, tuple(landmark_sites(model, NAMES))):
+            tracks = network.detect(
+                info, samples=samples, on_frame=lambda i, n: run.on_stage("landmarks", i, n)
+            )
         person, warnings = select_person(tracks, options.person)
         moving = moving_camera(samples, tracks)
         run.warnings += warnings + ([moving] if moving else [])

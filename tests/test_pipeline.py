@@ -16,6 +16,8 @@ import mjx_msk
 from mjx_msk import cache, outputs, recordings
 from mjx_msk.errors import MskError
 from mjx_msk.fit.clock import evenly
+from mjx_msk.fit.subject import generic_spec
+from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.options import Options
 from mjx_msk.osim.markers import Markers, read_trc, write_trc
@@ -214,7 +216,7 @@ def frames() -> list[np.ndarray]:
 def seen(path: Path, **options) -> tuple:
     """Return the chosen person's landmarks and the warnings about the video."""
     run = Run(path, Options(height_m=1.73, mass_kg=70.0, **options))
-    person, _ = watch(run)
+    person, _ = watch(run, Model.from_spec(generic_spec()))
     return person, " | ".join(run.warnings)
 
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import Kinetics, full_motion
-from mjx_msk.fit.points import points
+from mjx_msk.fit.points import places
 from mjx_msk.fit.root import root_pose, turned
-from mjx_msk.fit.soles import sole_centres
 from mjx_msk.fit.video import VideoFit
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.motion import Motion
@@ -58,7 +57,7 @@ def assemble(
     """Return the motion with joint forces, foot loads, markers and quality figures."""
     layout = model.layout
     qpos, qvel, qacc = full_motion(model, found.q, found.qd, found.qdd)
-    p = points(model, 1.0, found.q, np.zeros(0))
+    p = places(model, found.q)
     marker_names = tuple(n for n in layout.site_names if not n.startswith(LANDMARK_PREFIX))
     marker_sites = [layout.site_index[n] for n in marker_names]
     contact = loads.force[..., 2] > _STANDING_N
@@ -69,20 +68,20 @@ def assemble(
         generalized_force=kinetics.generalized_force,
         foot_force=loads.force, foot_cop=loads.cop, foot_moment=loads.moment,
         contact=contact, confidence=found.confidence,
-        marker_names=marker_names, markers=p.position[:, marker_sites],
-        quality=_quality(model, found, kinetics, measured),
+        marker_names=marker_names, markers=p.sites[:, marker_sites],
+        quality=_quality(model, found, kinetics, p.soles, measured),
     )  # fmt: skip
 
 
 def _quality(
-    model: Model, found: Evidence, kinetics: Kinetics, measured: bool
+    model: Model, found: Evidence, kinetics: Kinetics, soles: np.ndarray, measured: bool
 ) -> dict[str, object]:
     mass = float(np.sum(model.mjx.body_mass))
     weight = mass * float(np.linalg.norm(np.asarray(model.mjx.opt.gravity)))
     known = np.isfinite(kinetics.residual_force).all(axis=1)
     force = np.linalg.norm(kinetics.residual_force[known], axis=1)
     moment = np.linalg.norm(kinetics.residual_moment[known], axis=1)
-    slip, depth = _floor_errors(model, found)
+    slip, depth = _floor_errors(model, found, soles)
     quality: dict[str, object] = {
         "pelvis_residual_force_pct_bw": 100 * _rms(force) / weight,
         "pelvis_residual_moment_nm_per_kg": _rms(moment) / mass,
@@ -102,9 +101,8 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")
 
 
-def _floor_errors(model: Model, found: Evidence) -> tuple[float, float]:
+def _floor_errors(model: Model, found: Evidence, centres: np.ndarray) -> tuple[float, float]:
     """Return how far standing sole points slide per stance, and how deep soles sink, mm."""
-    centres = sole_centres(model, found.q)
     bottom = centres[..., 2] - np.asarray(model.contact_radius)
     slips = []
     for point in range(centres.shape[1]):

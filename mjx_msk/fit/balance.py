@@ -21,11 +21,10 @@ def _mass_and_gravity(model: Model) -> tuple[float, np.ndarray]:
 
 
 def _momentum_rates(
-    model: Model, q: np.ndarray, p: Points, dt: float
+    model: Model, q: np.ndarray, center: np.ndarray, dt: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return m c'' (T-2, 3), dL/dt (T-2, 3) and the angular matrices (T-1, 3, n) between frames."""
     mass, _ = _mass_and_gravity(model)
-    center = p.position[:, -1]
     linear = mass * (center[2:] - 2 * center[1:-1] + center[:-2]) / dt**2
     A = centroidal(model, 0.5 * (q[1:] + q[:-1]))[:, 3:]
     L = (A @ (q[1:] - q[:-1])[..., None])[..., 0] / dt
@@ -38,17 +37,21 @@ def sole_points(centre: np.ndarray) -> np.ndarray:
 
 
 def consistent_forces(
-    model: Model, q: np.ndarray, p: Points, soles: slice, touch: np.ndarray, dt: float
+    model: Model, q: np.ndarray, center: np.ndarray, soles: np.ndarray, touch: np.ndarray, dt: float
 ) -> np.ndarray:
-    """Return the sole points' forces (T, c, 3), N, that come closest to what the motion demands."""
+    """Return the sole points' forces (T, c, 3), N, that come closest to what the motion demands.
+
+    ``q`` (T, n) has its center of mass at ``center`` (T, 3); the points ``soles`` (T, c, 3) may
+    push, each as likely as ``touch`` (T, c) says.
+    """
     mass, gravity = _mass_and_gravity(model)
     if len(q) < 4:
         linear = angular = np.zeros((max(len(q) - 2, 1), 3))
     else:
-        linear, angular, _ = _momentum_rates(model, q, p, dt)
+        linear, angular, _ = _momentum_rates(model, q, center, dt)
     demand = np.concatenate([linear - mass * gravity, angular], axis=1)
     demand = demand[np.clip(np.arange(len(q)) - 1, 0, len(demand) - 1)]
-    arms = sole_points(p.position[:, soles]) - p.position[:, -1:]
+    arms = sole_points(soles) - center[:, None]
     return point_forces(demand, arms, touch, mass * float(np.linalg.norm(gravity)), dt)
 
 
@@ -66,7 +69,7 @@ def balance_terms(
         return []
     mass, gravity = _mass_and_gravity(model)
     body_weight = mass * np.linalg.norm(gravity)
-    linear, angular, A = _momentum_rates(model, q, p, dt)
+    linear, angular, A = _momentum_rates(model, q, p.position[:, -1], dt)
     inner = slice(1, -1)
     F = forces[inner]
     scale = weight / (FORCE_SPREAD_BW * body_weight)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mjx_msk.fit.balance import consistent_forces, sole_points
 from mjx_msk.fit.ground_forces import FootLoads, foot_loads
-from mjx_msk.fit.points import in_chunks, points
+from mjx_msk.fit.points import in_chunks, places
 from mjx_msk.fit.root import root_wrench
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.physics.coordinates import full_acceleration, full_position, full_velocity
@@ -70,9 +70,6 @@ def estimated_loads(model: Model, q: np.ndarray, touch: np.ndarray, dt: float) -
 
     ``touch`` (T, c) says how surely each sole point touches the floor z = 0.
     """
-    p = points(model, 1.0, q, np.zeros(0))
-    last = p.position.shape[1] - 1
-    soles = slice(last - len(model.layout.contact_names), last)
-    forces = consistent_forces(model, q, p, soles, touch, dt)
-    feet = np.array(model.layout.contact_feet)
-    return foot_loads(forces, sole_points(p.position[:, soles]), feet)
+    p = places(model, q)
+    forces = consistent_forces(model, q, p.center, p.soles, touch, dt)
+    return foot_loads(forces, sole_points(p.soles), np.array(model.layout.contact_feet))

@@ -31,6 +31,14 @@ class Points(NamedTuple):
     by_scale: np.ndarray  #: (T, K, 3, k) by the segments' log factors; k = 0 without scaling
 
 
+class Places(NamedTuple):
+    """Where the same points are, in the world (m)."""
+
+    sites: np.ndarray  #: (T, s, 3)
+    soles: np.ndarray  #: (T, c, 3) centres of the foot contact spheres
+    center: np.ndarray  #: (T, 3) center of mass
+
+
 def _one(model: Model, q: jax.Array, sites: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the points (K, 3) of one frame and their Jacobians (K, 3, n)."""
     data = position_data(model, q)
@@ -64,6 +72,15 @@ def _points_by_scale(model: Model, stretch: jax.Array, sites: jax.Array, q: jax.
 
     over_segments = jax.vmap(direction, (0, None), -1)
     return (jax.vmap(over_segments, (None, 0))(stretch, q),)
+
+
+@jax.jit
+def _places(model: Model, q: jax.Array):
+    def one(q_t: jax.Array):
+        p = pose(model, q_t)
+        return p.sites, p.contacts, p.center_of_mass
+
+    return jax.vmap(one)(q)
 
 
 @jax.jit
@@ -102,6 +119,11 @@ def points(
         return Points(position, by_q, np.zeros((*position.shape, 0)))
     (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, stretch, chosen, q_), q)
     return Points(position, by_q, by_scale)
+
+
+def places(model: Model, q: np.ndarray) -> Places:
+    """Return where a subject's points are along a trajectory ``q`` (T, n), without Jacobians."""
+    return Places(*in_chunks(lambda q_: _places(model, q_), q))
 
 
 def centroidal(model: Model, q: np.ndarray) -> np.ndarray:

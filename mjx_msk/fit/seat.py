@@ -11,9 +11,8 @@ from scipy.ndimage import binary_closing, binary_opening
 from mjx_msk.fit.balance import consistent_forces, sole_points
 from mjx_msk.fit.ground_forces import FootLoads, foot_loads
 from mjx_msk.fit.kinetics import Kinetics
-from mjx_msk.fit.points import points
+from mjx_msk.fit.points import places
 from mjx_msk.fit.root import root_pose
-from mjx_msk.fit.soles import sole_centres
 from mjx_msk.model import Model
 
 THIGHS = ("femur_r", "femur_l")
@@ -42,15 +41,12 @@ def loads_beside_seat(
 
     ``touch`` (T, c) says how likely each sole point pushes, ``seat`` (T,) when there is a seat.
     """
-    p = points(model, 1.0, q, np.zeros(0))
-    last = p.position.shape[1] - 1
-    soles = slice(last - touch.shape[1], last)
-    # as the last sole point, before the center of mass
-    with_seat = p._replace(position=np.insert(p.position, last, _between_hips(model, q), axis=1))
+    p = places(model, q)
+    pushing = np.concatenate([p.soles, _between_hips(model, q)[:, None]], axis=1)
     both = np.column_stack([touch, seat.astype(float)])
-    forces = consistent_forces(model, q, with_seat, slice(soles.start, last + 1), both, dt)
+    forces = consistent_forces(model, q, p.center, pushing, both, dt)
     feet = np.array(model.layout.contact_feet)
-    return foot_loads(forces[:, :-1], sole_points(p.position[:, soles]), feet)
+    return foot_loads(forces[:, :-1], sole_points(p.soles), feet)
 
 
 def _between_hips(model: Model, q: np.ndarray) -> np.ndarray:
@@ -63,4 +59,4 @@ def _between_hips(model: Model, q: np.ndarray) -> np.ndarray:
 def _height(model: Model, q: np.ndarray) -> np.ndarray:
     """Return the pelvis's height (T,) over the lower sole, m."""
     _, pelvis = root_pose(model, q)
-    return pelvis[:, 2] - sole_centres(model, q)[..., 2].min(axis=1)
+    return pelvis[:, 2] - places(model, q).soles[..., 2].min(axis=1)

@@ -3,15 +3,8 @@
 import numpy as np
 
 from mjx_msk.fit.contact import PUSH_GENEROSITY, touching
-from mjx_msk.fit.points import points
+from mjx_msk.fit.points import places
 from mjx_msk.model import Model
-
-
-def sole_centres(model: Model, q: np.ndarray) -> np.ndarray:
-    """Return the centres of the foot contact spheres, (T, c, 3) m."""
-    p = points(model, 1.0, q, np.zeros(0))
-    last = p.position.shape[1] - 1
-    return p.position[:, last - len(model.layout.contact_names) : last]
 
 
 def sole_touch(
@@ -21,16 +14,14 @@ def sole_touch(
 
     Both are (T, c) in 0..1.
     """
-    p = points(model, 1.0, q, np.zeros(0))
-    last = p.position.shape[1] - 1
-    soles, center = p.position[:, last - len(model.layout.contact_names) : last], p.position[:, -1]
+    p = places(model, q)
     belt = np.array([-treadmill_m_s, 0.0])
-    seen = (soles, np.asarray(model.contact_radius), dt, belt, center)
+    seen = (p.soles, np.asarray(model.contact_radius), dt, belt, p.center)
     return touching(*seen), touching(*seen, generosity=PUSH_GENEROSITY)
 
 
 def sole_middles(model: Model, q: np.ndarray) -> np.ndarray:
     """Return the middle of the right and of the left sole, (T, 2, 3) m."""
-    centres = sole_centres(model, q)
+    centres = places(model, q).soles
     feet = np.array(model.layout.contact_feet)
     return np.stack([centres[:, feet == foot].mean(axis=1) for foot in (0, 1)], axis=1)

@@ -86,7 +86,9 @@ class _Problem:
         return tilt @ self.rotation, np.array([0.0, 0.0, height])
 
     def points(self, q: np.ndarray, g: np.ndarray) -> Points:
-        return points(self.model, self.base, q, g[: self.segments], self.seen.sites)
+        return points(
+            self.model, self.base, q, g[: self.segments], fitted_sites(self.model, self.seen)
+        )
 
     def soles(self, p: Points) -> slice:
         """Return where the contact spheres lie among the points."""
@@ -144,7 +146,9 @@ class _Problem:
         own = np.concatenate([1.0 / segment_spread()[:k], [0.0], [1.0 / tilt] * 2])
         residual, J = g * own, np.diag(own)
         if k:
-            stature, by_segment = _stature(self.model, self.base, g[:k])
+            stature, by_segment = _stature(
+                self.model, self.base, g[:k], fitted_sites(self.model, self.seen)
+            )
             row = np.concatenate([by_segment, np.zeros(_CAMERA_UNKNOWNS)]) / _STATURE_SPREAD_M
             residual = np.append(residual, (stature - self.height_m) / _STATURE_SPREAD_M)
             J = np.vstack([J, row])
@@ -199,14 +203,21 @@ class _Problem:
         )  # fmt: skip
 
 
-def _stature(model: Model, base: float, log_segments: np.ndarray) -> tuple[float, np.ndarray]:
+def fitted_sites(model: Model, seen: ImageObservation) -> np.ndarray:
+    """Return the sites that a fit needs: the landmarks seen and, last, the top of the head."""
+    return np.append(seen.sites, model.layout.site_index[VERTEX_SITE])
+
+
+def _stature(
+    model: Model, base: float, log_segments: np.ndarray, sites: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Return the standing height of the scaled model, m, and its slope by the segments (k,)."""
-    vertex = np.array([model.layout.site_index[VERTEX_SITE]])
-    p = points(model, base, np.zeros((1, model.n)), log_segments, vertex)
-    sole = 1 + int(np.argmin(p.position[0, 1:-1, 2]))
-    radius = float(model.contact_radius[sole - 1])
-    height = p.position[0, 0, 2] - p.position[0, sole, 2] + radius
-    return float(height), p.by_scale[0, 0, 2] - p.by_scale[0, sole, 2]
+    p = points(model, base, np.zeros((1, model.n)), log_segments, sites)
+    vertex = len(sites) - 1
+    sole = len(sites) + int(np.argmin(p.position[0, len(sites) : -1, 2]))
+    radius = float(model.contact_radius[sole - len(sites)])
+    height = p.position[0, vertex, 2] - p.position[0, sole, 2] + radius
+    return float(height), p.by_scale[0, vertex, 2] - p.by_scale[0, sole, 2]
 
 
 def _confidence(observed: list[Term], spread: np.ndarray) -> np.ndarray:
@@ -278,7 +289,8 @@ def refine(
     for turn in range(config.balance_rounds):
         on_progress(f"balancing forces, round {turn + 1} of {config.balance_rounds}")
         p = problem.points(q, g)
-        forces = consistent_forces(model, q, p, problem.soles(p), problem.push, observation.dt)
+        soles, center = p.position[:, problem.soles(p)], p.position[:, -1]
+        forces = consistent_forces(model, q, center, soles, problem.push, observation.dt)
         problem = replace(problem, forces=forces)
         solution = gauss_newton(problem.terms, q, g, iterations=config.balance_iterations)
         q, g, steps = solution.x, solution.g, steps + solution.iterations
