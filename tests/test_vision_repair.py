@@ -114,3 +114,28 @@ def test_a_fast_leg_at_a_low_rate_is_left_alone():
     assert not mirrored.any()
     feet = np.linalg.norm((back.pixels - sprint.pixels)[:, FEET], axis=-1)
     assert feet.max() < 25
+
+
+def facing_walk():
+    """A side-view walk whose left side is farther away: shoulders, feet and nose face right (x)."""
+    clean = walk()
+    world = clean.world.copy()
+    ears = [NAMES.index("left_ear"), NAMES.index("right_ear")]
+    world[:, NAMES.index("nose"), 0] = world[:, ears, 0].mean(axis=1) + 0.12
+    for side in ("left", "right"):
+        ankle = world[:, NAMES.index(f"{side}_ankle"), 0]
+        world[:, NAMES.index(f"{side}_foot_index"), 0] = ankle + 0.15
+        world[:, NAMES.index(f"{side}_heel"), 0] = ankle - 0.05
+    return clean.replace(world=world)
+
+
+@pytest.mark.parametrize("frames", [range(90), range(60), range(20, 90)], ids=str)
+def test_most_frames_exchanged_are_outvoted_by_feet_and_nose(frames):
+    """A majority of wrong labels is continuous too; only where the feet point tells."""
+    clean = facing_walk()
+    back, mirrored = unswapped(exchanged(clean, list(frames)))
+    expected = np.isin(np.arange(FRAMES), list(frames))
+    assert (mirrored == expected[:, None]).all()
+    assert np.array_equal(back.world, clean.world)
+    _, untouched = unswapped(clean)
+    assert not untouched.any()
