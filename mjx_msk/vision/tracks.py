@@ -180,9 +180,15 @@ def select_person(
 
 
 def _without_unclear_ends(person: Landmarks) -> Landmarks:
-    """Drop frames before and after those in which the body shows, as when one walks into view."""
-    clear = np.flatnonzero(person.confidence >= _CLEAR)
-    return person.sliced(slice(clear[0], clear[-1] + 1)) if len(clear) > 1 else person
+    """Drop frames before and after those in which the body shows, as when one walks into view.
+
+    Someone who is half hidden most of the time is kept whole: that is said, not cut away.
+    """
+    clear = person.confidence >= _CLEAR
+    if clear.mean() < 0.5:
+        return person
+    index = np.flatnonzero(clear)
+    return person.sliced(slice(index[0], index[-1] + 1))
 
 
 def view_warnings(person: Landmarks) -> list[str]:
