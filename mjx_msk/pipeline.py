@@ -100,7 +100,13 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         fit = in_travel_frame(model, fit)
     qd, qdd = central_differences(seen.time, fit.q)
     evidence = Evidence(
-        time=seen.time, q=fit.q, qd=qd, qdd=qdd, touching=fit.touching, confidence=fit.confidence
+        time=seen.time,
+        q=fit.q,
+        qd=qd,
+        qdd=qdd,
+        touching=fit.touching,
+        confidence=fit.confidence,
+        belt_m_s=belt,
     )
     motion = _with_kinetics(run, model, evidence, fit.pushing)
     motion = with_sighting(motion, sighting, fit)
@@ -130,7 +136,13 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         touching, pushing = sole_touch(model, q, dt, options.treadmill)
     qd, qdd = derivatives(time, q)
     evidence = Evidence(
-        time=time, q=q, qd=qd, qdd=qdd, touching=touching, confidence=fit.confidence
+        time=time,
+        q=q,
+        qd=qd,
+        qdd=qdd,
+        touching=touching,
+        confidence=fit.confidence,
+        belt_m_s=options.treadmill,
     )
     motion = _with_kinetics(run, model, evidence, pushing)
     found_quality = {

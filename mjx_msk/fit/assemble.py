@@ -31,6 +31,7 @@ class Evidence:
     qdd: np.ndarray
     touching: np.ndarray
     confidence: np.ndarray
+    belt_m_s: float = 0.0  #: speed of a treadmill's belt, against the facing
 
 
 def in_travel_frame(model: Model, fit: VideoFit) -> VideoFit:
@@ -104,13 +105,15 @@ def _rms(values: np.ndarray) -> float:
 def _floor_errors(model: Model, found: Evidence, centres: np.ndarray) -> tuple[float, float]:
     """Return how far standing sole points slide per stance, and how deep soles sink, mm."""
     bottom = centres[..., 2] - np.asarray(model.contact_radius)
+    facing = root_pose(model, found.q)[0][:, :2, 0].mean(axis=0)
     slips = []
     for point in range(centres.shape[1]):
         standing = found.touching[:, point] > _TOUCHES
         edges = np.flatnonzero(np.diff(np.concatenate([[0], standing.astype(int), [0]])))
         for start, end in edges.reshape(-1, 2):
             if end - start > 1:
-                path = centres[start:end, point, :2]
+                carried = np.outer(found.time[start:end] * found.belt_m_s, facing)
+                path = centres[start:end, point, :2] + carried
                 slips.append(np.linalg.norm(path - path.mean(axis=0), axis=1).max())
     slip = 1e3 * float(np.mean(slips)) if slips else 0.0
     return slip, 1e3 * float(max(0.0, -bottom.min()))

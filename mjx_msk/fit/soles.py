@@ -4,6 +4,7 @@ import numpy as np
 
 from mjx_msk.fit.contact import PUSH_GENEROSITY, touching
 from mjx_msk.fit.points import places
+from mjx_msk.fit.root import root_pose
 from mjx_msk.model import Model
 
 
@@ -12,10 +13,11 @@ def sole_touch(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how surely each sole point stands on the floor z = 0, and how likely it can push.
 
-    Both are (T, c) in 0..1.
+    Both are (T, c) in 0..1. A treadmill's belt runs against where the person faces.
     """
     p = places(model, q)
-    belt = np.array([-treadmill_m_s, 0.0])
+    facing = root_pose(model, q)[0][:, :2, 0].mean(axis=0)
+    belt = -treadmill_m_s * facing / max(float(np.linalg.norm(facing)), 1e-9)
     seen = (p.soles, np.asarray(model.contact_radius), dt, belt, p.center)
     return touching(*seen), touching(*seen, generosity=PUSH_GENEROSITY)
 
