@@ -4,9 +4,10 @@
 
 Reads ``../shared/data/multiview`` (see its README for how far to trust it) and the four demo
 videos. Each camera alone is given its intrinsics, its gravity, a height of 1.73 m and a mass of
-70 kg. The baseline is what one camera's metric landmarks give when taken as they are. The spreads of
-image, depth and trunk habit in ``fit/config.py`` were settled with this clip in view: it is no
-untouched test.
+70 kg. The baseline is what one camera's metric landmarks give when taken as they are.
+
+The spreads of image, depth and trunk habit in ``fit/config.py`` were settled with this clip in
+view: it is no untouched test.
 """
 
 import json

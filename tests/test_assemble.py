@@ -113,10 +113,10 @@ def judged(
 
 
 def test_a_foot_that_slides_is_said_to(model, body):
-    """Both feet slide by 20 mm at an even pace: at most 10 mm from their middle place."""
+    """Both feet slide by 20 mm at an even pace."""
     q = standing(body)
     q[:, column(model, "pelvis_tx")] += np.linspace(0, 0.020, FRAMES)
-    assert judged(model, q, np.zeros(3))["foot_slip_mm"] == pytest.approx(10.0, abs=0.05)
+    assert judged(model, q, np.zeros(3))["foot_slip_mm"] == pytest.approx(20.0, abs=0.05)
     assert judged(model, standing(body), np.zeros(3))["foot_slip_mm"] == pytest.approx(0, abs=1e-3)
     # in the air nothing slips
     assert judged(model, q, np.zeros(3), touch=0.1)["foot_slip_mm"] == 0.0

@@ -114,7 +114,7 @@ def _floor_errors(model: Model, found: Evidence, centres: np.ndarray) -> tuple[f
             if end - start > 1:
                 carried = np.outer(found.time[start:end] * found.belt_m_s, facing)
                 path = centres[start:end, point, :2] + carried
-                slips.append(np.linalg.norm(path - path.mean(axis=0), axis=1).max())
+                slips.append(np.linalg.norm(path - path[0], axis=1).max())
     slip = 1e3 * float(np.mean(slips)) if slips else 0.0
     return slip, 1e3 * float(max(0.0, -bottom.min()))
 
