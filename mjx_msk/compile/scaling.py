@@ -137,7 +137,7 @@ def _scale_inertia(body: mujoco.MjsBody, own: np.ndarray, mass_ratio: float) -> 
         inertia[:3] = _cylinder(inertia[:3], body.mass, own)
         inertia[3:] *= [own[0] * own[1], own[0] * own[2], own[1] * own[2]]
     # Moments that are just possible must not become impossible by rounding.
-    inertia[:3] += 1e-9 * inertia[:3].max()
+    inertia[:3] += 1e-12 * inertia[:3].max()
     body.fullinertia = possible_inertia(inertia * mass_ratio)
     body.mass *= mass_ratio
     body.ipos = own * np.asarray(body.ipos)
