@@ -24,7 +24,7 @@ from mjx_msk.fit.soles import sole_touch
 from mjx_msk.fit.subject import generic_spec, read_model, scaled_spec
 from mjx_msk.fit.video import fit_video, refine
 from mjx_msk.fit.warmup import warming_up
-from mjx_msk.model import Model
+from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.motion import Motion
 from mjx_msk.options import Options as Options
 from mjx_msk.osim.markers import read_trc
@@ -130,6 +130,7 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         dt = float(time[1] - time[0]) if len(time) > 1 else 1.0
         fit = fit_markers(generic, names, positions, dt, height_m=height, on_progress=run.tell)
         run.warnings += fit.warnings
+        _check_pelvis_is_held(run, generic, names, fit.undetermined)
         spec = scaled_spec(spec, fit.base, fit.log_segments, mass)
         model = Model.from_spec(spec)
         q = lowpass(fit.q, 1.0 / dt, MARKER_CUTOFF_HZ)
@@ -152,6 +153,20 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
     subject = {"mass_kg": float(np.sum(model.mjx.body_mass))}
     subject |= {"height_m": height} if height is not None else {}
     return spec, _described(run, motion.replace(quality=motion.quality | found_quality), subject)
+
+
+def _check_pelvis_is_held(
+    run: Run, model: Model, names: tuple[str, ...], undetermined: tuple[str, ...]
+) -> None:
+    """Raise ``MskError`` when the markers ``names`` leave the place of the whole body open."""
+    root = model.layout.coordinate_names[:ROOT_COORDINATES]
+    if loose := [name for name in root if name in undetermined]:
+        raise MskError(
+            f"the {len(names)} markers that are on the model do not hold its pelvis "
+            f"({', '.join(loose)} are open).",
+            where=str(run.source),
+            remedy="Give the model that carries these markers with --model MODEL.osim or .xml.",
+        )
 
 
 def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:

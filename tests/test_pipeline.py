@@ -162,6 +162,19 @@ def test_too_few_markers_and_no_known_marker(markers, tmp_path):
         analyse(Run(tmp_path / "all.trc", PERSON))
 
 
+def test_markers_of_one_arm_do_not_hold_the_body(markers, tmp_path):
+    arm = [
+        i for i, name in enumerate(markers.names) if name.startswith(("RLEL", "RMEL", "RFA", "REJ"))
+    ]
+    names = tuple(markers.names[i] for i in arm)
+    write_trc(
+        tmp_path / "arm.trc",
+        dataclasses.replace(markers, names=names, positions=markers.positions[:, arm]),
+    )
+    with pytest.raises(MskError, match=r"arm\.trc: the 6 markers .* do not hold its pelvis"):
+        analyse(Run(tmp_path / "arm.trc", PERSON))
+
+
 def test_options_that_markers_have_no_use_for_are_said(tmp_path, markers):
     short = dataclasses.replace(markers, time=markers.time[:4], positions=markers.positions[:4])
     write_trc(tmp_path / "a.trc", short)
