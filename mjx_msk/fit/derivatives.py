@@ -27,15 +27,3 @@ def derivatives(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
         return np.zeros_like(values) + speed, np.zeros_like(values)
     spline = interpolate.make_interp_spline(time, values, k=min(5, len(time) - 1))
     return spline.derivative(1)(time), spline.derivative(2)(time)
-
-
-def central_differences(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first two derivatives of evenly sampled ``values`` (T, ...), ends repeated.
-
-    The very differences in which ``fit.balance`` states the laws of motion.
-    """
-    if len(time) < 3:
-        return np.zeros_like(values), np.zeros_like(values)
-    dt = float(time[1] - time[0])
-    second = (values[2:] - 2 * values[1:-1] + values[:-2]) / dt**2
-    return np.gradient(values, dt, axis=0), np.concatenate([second[:1], second, second[-1:]])
