@@ -91,7 +91,7 @@ class Model:
             return cls.from_spec(mujoco.MjSpec.from_file(str(path)))
         except MskError as error:
             raise MskError(error.what, where=str(path), remedy=error.remedy) from None
-        except (ValueError, NotImplementedError) as error:
+        except (ValueError, NotImplementedError) as error:  # the latter: what MJX does not have
             raise MskError(
                 f"MuJoCo cannot read this model ({' '.join(str(error).split())}).",
                 where=str(path),

@@ -10,6 +10,7 @@ import av
 import mujoco
 import numpy as np
 import pytest
+from fetching import fetched
 from make_videos import write_video
 
 import mjx_msk
@@ -205,13 +206,6 @@ def test_a_seat_is_said_and_not_forced_into_the_feet(shared_data, tmp_path):
 
 
 # --- videos ----------------------------------------------------------------------------------
-
-
-def fetched(get):
-    try:
-        return get()
-    except MskError as error:
-        pytest.skip(f"cannot be fetched: {error}")
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,13 @@
 
 import numpy as np
 import pytest
+from fetching import fetched
 
 from mjx_msk import cache
 from mjx_msk.errors import MskError
 from mjx_msk.vision import bundle, pose, video
 from mjx_msk.vision.landmarks import BODY
 from mjx_msk.vision.tracks import select_person
-
-
-def fetched(get):
-    try:
-        return get()
-    except MskError as error:
-        pytest.skip(f"cannot be fetched: {error}")
 
 
 @pytest.fixture(scope="module")

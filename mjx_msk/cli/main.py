@@ -45,7 +45,7 @@ class Estimate:
     slow_motion: float = 1.0
     """How many times slower than life the video plays."""
     treadmill: float = 0.0
-    """Belt speed in m/s of a person walking on a treadmill."""
+    """Belt speed in m/s of a person walking on a treadmill; negative for walking backwards."""
     again: bool = False
     """Estimate again what is complete already."""
 

@@ -38,8 +38,8 @@ class FitConfig:
 
 
 #: Habitual value and spread of coordinates (deg), and the spread of their jerk (rad/s^3), by name
-#: without side: wide enough for everyday movement (ranges of Perry and Burnfield 2010, Gait
-#: Analysis, ch. 5 to 9, and of Winter 2009), so that they speak only where the image is silent.
+#: without side. Our choice: wide enough for everyday movement that they speak only where the image
+#: is silent, but for pelvis tilt and lumbar extension, which one camera can hardly tell apart.
 HABITS_DEG: dict[str, tuple[float, float, float]] = {
     "pelvis_tilt": (-5.0, 7.0, 600.0),
     "pelvis_list": (0.0, 10.0, 600.0),

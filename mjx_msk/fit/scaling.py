@@ -13,8 +13,8 @@ import numpy as np
 from mjx_msk.model import Model
 
 #: Segment -> bodies (names without side) and axes that one factor stretches, and the standard
-#: deviation of its logarithm among adults once stature is known (spread of segment length over
-#: stature in Gordon et al. 2014, ANSUR II: 3 to 5 %; breadths more).
+#: deviation of its logarithm among adults once stature is known (our choice; breadths
+#: differ more than lengths).
 SEGMENTS: dict[str, tuple[tuple[str, ...], str, float]] = {
     "pelvis_width": (("pelvis",), "z", 0.08),
     "thigh": (("femur", "patella"), "y", 0.05),

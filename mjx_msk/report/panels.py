@@ -73,11 +73,13 @@ def stance(motion: Motion) -> dict[str, list[tuple[float, float]]]:
 
 def pressure_path(motion: Motion) -> list[dict[str, Any]]:
     """Return the top view: the center of pressure of each foot, and the pelvis, in m."""
-    paths = []
-    for foot, side in enumerate(motion.foot_names if motion.foot_cop is not None else ()):
-        cop = motion.foot_cop[:, foot]  # type: ignore[index]
-        paths.append({"side": side, "name": f"{SIDE_WORDS[side]} foot", **_xy(cop)})
-    if {"pelvis_tx", "pelvis_tz"} <= set(motion.coordinate_names) and paths:
+    if motion.foot_cop is None:
+        return []
+    paths = [
+        {"side": side, "name": f"{SIDE_WORDS[side]} foot", **_xy(motion.foot_cop[:, foot])}
+        for foot, side in enumerate(motion.foot_names)
+    ]
+    if {"pelvis_tx", "pelvis_tz"} <= set(motion.coordinate_names):
         # OpenSim's pelvis_tz points to the right, our y to the left
         pelvis = motion.q[:, [motion.index("pelvis_tx"), motion.index("pelvis_tz")]] * [1, -1]
         paths.append({"side": "", "name": "pelvis", **_xy(pelvis)})
