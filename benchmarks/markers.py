@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--details", action="store_true", help="print every coordinate")
     options = parser.parse_args()
     results = [measure(trial) for trial in TRIALS if options.trial in trial]
-    Console(width=180).print(report(results))
+    Console(width=240).print(report(results))
     for result in results:
         for warning in result.warnings:
             print(f"{result.trial}: {warning}")
