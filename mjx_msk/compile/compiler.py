@@ -8,14 +8,19 @@ from mjx_msk.compile.contact import add_contact_spheres
 from mjx_msk.compile.look import add_look, add_scene
 from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
 from mjx_msk.compile.muscles import add_muscles
+from mjx_msk.compile.options import CompileOptions
 from mjx_msk.compile.reader import read_osim
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
 from mjx_msk.compile.writer import set_rest_pose, write_xml
 from mjx_msk.errors import MskError
 
+_AS_IT_IS = CompileOptions()
 
-def compile_osim(path: str | os.PathLike[str]) -> mujoco.MjSpec:
+
+def compile_osim(
+    path: str | os.PathLike[str], options: CompileOptions = _AS_IT_IS
+) -> mujoco.MjSpec:
     """Return the MuJoCo model of an OpenSim model file, as docs/model.md describes it.
 
     The result compiles, keeps OpenSim's names and units, has Z up, ``qpos == q`` and a keyframe
@@ -24,7 +29,7 @@ def compile_osim(path: str | os.PathLike[str]) -> mujoco.MjSpec:
     """
     source = read_osim(path)
     try:
-        return build(source)
+        return build(source, options)
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from None
     except ValueError as error:
@@ -35,12 +40,16 @@ def compile_osim(path: str | os.PathLike[str]) -> mujoco.MjSpec:
         ) from error
 
 
-def compile_file(osim: str | os.PathLike[str], xml_path: str | os.PathLike[str]) -> None:
+def compile_file(
+    osim: str | os.PathLike[str],
+    xml_path: str | os.PathLike[str],
+    options: CompileOptions = _AS_IT_IS,
+) -> None:
     """Compile an OpenSim model and write it as MJCF; raises ``MskError`` as ``compile_osim``."""
-    write_xml(compile_osim(osim), xml_path)
+    write_xml(compile_osim(osim, options), xml_path)
 
 
-def build(source: Source) -> mujoco.MjSpec:
+def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     """Return the MuJoCo model of a model that was read; ``ValueError`` where MuJoCo refuses it."""
     spec = mujoco.MjSpec()
     spec.modelname = source.name

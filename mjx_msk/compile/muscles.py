@@ -6,14 +6,12 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mjx_msk.compile.actuators import add_actuator
 from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion
 from mjx_msk.compile.source import GROUND, Muscle, Point, Source, Surface
 from mjx_msk.compile.writer import follow
 
 WRAP_GROUP, PATH_GROUP = 4, 5
-TIME_CONSTANTS = (0.01, 0.04)  #: s, activation and deactivation, as in OpenSim's muscles
-SMOOTHING = 0.1  #: width of MuJoCo's switch between them; 0 makes gradients NaN
-ECCENTRIC = 1.4  #: largest force when lengthening, in F0, as in OpenSim's muscles
 
 
 def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
@@ -26,7 +24,7 @@ def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
     surfaces |= _choose_sides(spec, source, surfaces)
     _add_paths(spec, source, surfaces)
     for muscle in source.muscles:
-        _add_actuator(spec, muscle)
+        add_actuator(spec, muscle)
     for name, reason in source.skipped.items():
         spec.add_text(name=f"skipped/{name}", data=reason)
 
@@ -156,38 +154,3 @@ def _add_path(spec: mujoco.MjSpec, muscle: Muscle, surfaces: dict[str, Surface])
         else:
             side = f"wrap/{item}/side" if surfaces[item].side.any() else ""
             tendon.wrap_geom(f"wrap/{item}", side)
-
-
-def _add_actuator(spec: mujoco.MjSpec, muscle: Muscle) -> None:
-    """Add MuJoCo's muscle: rigid tendon, fixed pennation.
-
-    Its normalised fiber length is (length - slack) / (optimal * cos(pennation)), written through
-    any two lengths and what they stand for. The user data keep OpenSim's numbers: F0, optimal
-    fiber length, tendon slack length, pennation, largest velocity.
-    """
-    cosine = np.cos(muscle.pennation)
-    lengths = np.array([muscle.lengths.min(), muscle.lengths.max()])
-    normalised = (lengths - muscle.tendon_length) / (muscle.fiber_length * cosine)
-    actuator = spec.add_actuator(
-        name=muscle.name,
-        trntype=mujoco.mjtTrn.mjTRN_TENDON,
-        target=muscle.name,
-        ctrllimited=True,
-        ctrlrange=[0, 1],
-        lengthrange=lengths,
-        userdata=[
-            muscle.max_force,
-            muscle.fiber_length,
-            muscle.tendon_length,
-            muscle.pennation,
-            muscle.max_velocity,
-        ],
-    )
-    actuator.set_to_muscle(
-        timeconst=TIME_CONSTANTS,
-        tausmooth=SMOOTHING,
-        range=normalised,
-        force=muscle.max_force * cosine,
-        vmax=muscle.max_velocity,
-        fvmax=ECCENTRIC,
-    )

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mjx_msk.compile.fidelity import Reference
+from mjx_msk.compile.reference import Reference
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import FOOT_BODIES, joint_forces
