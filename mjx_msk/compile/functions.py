@@ -11,6 +11,7 @@ from mjx_msk.compile.source import ScalarFunction
 
 POINTS = 120  #: samples of a function that is fitted
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
+_SLOPE_WEIGHT = 0.15  #: of a slope on [-1, 1]: moment arms and speeds count beside places
 
 
 def read_function(opensim: Any, function: Any) -> ScalarFunction:
@@ -99,29 +100,41 @@ def series(
     """Return 2 or 3 quartics whose joints, moving one after the other, come close to a function.
 
     The joints move by a = A(x) - A(0), b = B(a) and c = C(x), and f(x) = A(0) + a + b + c. The
-    composition B(A(x)) has degree 16 and bends where a single quartic cannot. Least squares on
-    x scaled to [-1, 1], from the best of a few seeded starts.
+    composition B(A(x)) has degree 16 and bends where a single quartic cannot. Least squares of
+    values and slopes on x scaled to [-1, 1]: B and C follow linearly from A, whose three numbers
+    are sought from a few seeded starts (variable projection, Golub and Pereyra 1973).
     """
     x = _chebyshev_points(interval)
     middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
+    step = 1e-4 * half
     u, y = (x - middle) / half, function.evaluate(x)
+    slope = (function.evaluate(x + step) - function.evaluate(x - step)) / (2e-4)
     scale = np.ptp(y) / 2
+    wanted = np.concatenate([y, _SLOPE_WEIGHT * slope]) / scale
 
-    def parts(p: np.ndarray) -> tuple[Polynomial, Polynomial, Polynomial]:
-        return Polynomial([0, 1, *p[:3]]), Polynomial(p[3:8]), Polynomial([0, 0, *p[8:]])
+    def inner_of(p: np.ndarray) -> Polynomial:
+        return Polynomial([0, 1, *p])
 
-    def residual(p: np.ndarray) -> np.ndarray:
-        inner, outer, rest = parts(p)
-        return outer(inner(u)) + rest(u) - y / scale
+    def columns(p: np.ndarray) -> np.ndarray:
+        inner = inner_of(p)
+        found = [_powers(inner(u), inner.deriv()(u), range(QUARTIC + 1))]
+        if joints == 3:
+            found.append(_powers(u, np.ones_like(u), range(2, QUARTIC + 1)))
+        return np.concatenate(found, axis=1)
 
-    size = 8 if joints == 2 else 11
-    starts = np.random.default_rng(0).normal(0, 0.3, (8, size)) + np.eye(size)[4]
-    # Complex steps and the tightest tolerances: every machine must find the same digits.
-    fits = [
-        least_squares(residual, start, jac="cs", ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=500)
-        for start in starts
-    ]
-    inner, outer, rest = parts(min(fits, key=lambda fit: fit.cost).x)
+    def solved(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        matrix = columns(p)
+        linear = np.linalg.lstsq(matrix, wanted, rcond=1e-12)[0]
+        return linear, matrix @ linear - wanted
+
+    tight = {"jac": "3-point", "ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12, "max_nfev": 60}
+    starts = np.random.default_rng(0).normal(0, 0.3, (6, 3))
+    fits = [least_squares(lambda p: solved(p)[1], start, **tight) for start in starts]
+    # Rounded, so that every machine finds the same digits; the linear ones make up for it.
+    best = np.round(min(fits, key=lambda fit: fit.cost).x, 3)
+    linear, _ = solved(best)
+    inner, outer = inner_of(best), Polynomial(linear[: QUARTIC + 1])
+    rest = Polynomial([0.0, 0.0, *linear[QUARTIC + 1 :]])
 
     from_x = Polynomial([-middle / half, 1 / half])
     inner, rest = inner(from_x), scale * rest(from_x)
@@ -132,6 +145,13 @@ def series(
     c = rest - rest(0.0)
     padded = [np.pad(p.coef, (0, QUARTIC + 1 - len(p.coef))) for p in (a, b, c)]
     return tuple(padded[:joints])
+
+
+def _powers(value: np.ndarray, slope: np.ndarray, exponents: range) -> np.ndarray:
+    """Return columns of powers and, below them, of their weighted slopes."""
+    powers = np.stack([value**k for k in exponents], axis=1)
+    slopes = np.stack([k * value ** max(k - 1, 0) * slope for k in exponents], axis=1)
+    return np.concatenate([powers, _SLOPE_WEIGHT * slopes])
 
 
 def _chebyshev_points(interval: tuple[float, float]) -> np.ndarray:
