@@ -1,156 +1,163 @@
-"""Muscles: paths as spatial tendons, and MuJoCo's muscle actuators on them."""
-
-from dataclasses import replace
+"""Muscles: their routes as spatial tendons, and MuJoCo's muscle actuators on them."""
 
 import mujoco
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile.actuators import add_actuator
-from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion
-from mjx_msk.compile.source import GROUND, Muscle, Point, Source, Surface
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.functions import compose, error, quartic, series
+from mjx_msk.compile.motions import independent_of, interval_of
+from mjx_msk.compile.posed import rows_of
+from mjx_msk.compile.routes import Route, Wrap, route
+from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion, tie
+from mjx_msk.compile.source import (
+    GROUND,
+    MovingPoint,
+    Path,
+    Point,
+    ScalarFunction,
+    Source,
+    Surface,
+)
 
 WRAP_GROUP, PATH_GROUP = 4, 5
+_RED = [0.72, 0.22, 0.2, 1.0]
+#: Moving points: a body must have mass, and its slides enough of it to stand a muscle's pull
+#: (kg), yet too little to feel; this close (m) they must come to the source's function.
+_MASS, _ARMATURE, _TOLERANCE = 1e-9, 1e-2, 1e-4
 
 
 def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
     """Add a tendon and an actuator per muscle, both with its name, and the surfaces in use.
 
-    Muscles that were skipped are named by texts ``skipped/<muscle>`` that say why.
+    What was skipped or approximated is named by texts ``skipped/...`` and ``approximated/...``.
     """
-    used = {item for muscle in source.muscles for item in muscle.path if isinstance(item, str)}
-    surfaces = {surface.name: surface for surface in source.surfaces if surface.name in used}
-    surfaces |= _choose_sides(spec, source, surfaces)
-    _add_paths(spec, source, surfaces)
-    for muscle in source.muscles:
-        add_actuator(spec, muscle)
-    for name, reason in source.skipped.items():
-        spec.add_text(name=f"skipped/{name}", data=reason)
+    notes = {f"skipped/{name}": reason for name, reason in source.skipped.items()}
+    if source.muscles:
+        rows = rows_of(spec, source)
+        surfaces = {surface.name: surface for surface in source.surfaces}
+        writer = _Writer(spec, source)
+        for muscle in source.muscles:
+            found = route(muscle.path, surfaces, rows)
+            writer.add(muscle.path, found)
+            add_actuator(spec, muscle)
+            notes |= {f"approximated/{name}": text for name, text in found.approximated.items()}
+    for name, text in notes.items():
+        spec.add_text(name=name, data=text)
 
 
-def _add_paths(spec: mujoco.MjSpec, source: Source, surfaces: dict[str, Surface]) -> None:
-    for surface in surfaces.values():
-        _add_surface(spec, surface)
-    for muscle in source.muscles:
-        _add_path(spec, muscle, surfaces)
+class _Writer:
+    """Writes routes into a spec; surfaces, their sides and slides that fit are shared."""
 
+    def __init__(self, spec: mujoco.MjSpec, source: Source) -> None:
+        self._spec, self._source = spec, source
+        self._geoms: dict[int, str] = {}  # by the identity of the surface
+        self._sides: dict[str, list[np.ndarray]] = {}  # by the name of the geom
+        self._slides: dict[tuple[float, ...], tuple[np.ndarray, ...]] = {}
 
-def _add_surface(spec: mujoco.MjSpec, surface: Surface) -> None:
-    """Add the geom ``wrap/<name>`` and, where paths must pass on one side, a site there."""
-    kind = mujoco.mjtGeom.mjGEOM_CYLINDER if surface.length else mujoco.mjtGeom.mjGEOM_SPHERE
-    body = mujoco_body(spec, surface.body)
-    rotation = surface.frame.rotation
-    if surface.body == GROUND:
-        rotation = np.column_stack([in_world(GROUND, column) for column in rotation.T])
-    body.add_geom(
-        name=f"wrap/{surface.name}",
-        type=kind,
-        pos=in_world(surface.body, surface.frame.position),
-        quat=quaternion(rotation),
-        size=[surface.radius, surface.length / 2, 0],
-        mass=0,
-        contype=0,
-        conaffinity=0,
-        group=WRAP_GROUP,
-        rgba=[0.5, 0.6, 0.8, 0.3],
-    )
-    if surface.side.any():
-        body.add_site(
-            name=f"wrap/{surface.name}/side",
-            pos=_beside(surface),
-            size=[0.003, 0, 0],
-            group=PATH_GROUP,
+    def add(self, path: Path, found: Route) -> None:
+        """Add the tendon of a path."""
+        tendon = self._spec.add_tendon(name=path.name, width=0.004, rgba=_RED)
+        for element in found.elements:
+            if isinstance(element, Wrap):
+                geom = self._geom(path, element.surface)
+                tendon.wrap_geom(geom, self._side(geom, element))
+            elif isinstance(element, MovingPoint):
+                tendon.wrap_site(self._moving_site(path, element))
+            else:
+                tendon.wrap_site(self._site(path, element))
+
+    def _site(self, path: Path, point: Point) -> str:
+        name = f"{path.name}/{point.name}"
+        mujoco_body(self._spec, point.body).add_site(
+            name=name, pos=in_world(point.body, point.position),
+            size=[0.003, 0, 0], rgba=_RED, group=PATH_GROUP,
+        )  # fmt: skip
+        return name
+
+    def _geom(self, path: Path, surface: Surface) -> str:
+        """Return the name of a surface's geom, adding it at its first use."""
+        if id(surface) in self._geoms:
+            return self._geoms[id(surface)]
+        own = any(surface is s for s in self._source.surfaces)
+        name = f"wrap/{surface.name}" if own else f"wrap/{path.name}/{surface.name}"
+        sphere, cylinder = mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CYLINDER
+        rotation = surface.frame.rotation
+        if surface.body == GROUND:
+            rotation = np.column_stack([in_world(GROUND, column) for column in rotation.T])
+        mujoco_body(self._spec, surface.body).add_geom(
+            name=name,
+            type=sphere if surface.kind == "sphere" else cylinder,
+            pos=in_world(surface.body, surface.frame.position),
+            quat=quaternion(rotation),
+            size=[surface.size[0], surface.size[1] / 2, 0],
+            mass=0,
+            contype=0,
+            conaffinity=0,
+            group=WRAP_GROUP,
+            rgba=[0.5, 0.6, 0.8, 0.3],
         )
+        self._geoms[id(surface)] = name
+        return name
 
+    def _side(self, geom: str, wrap: Wrap) -> str:
+        """Return the name of the side site of a wrap, or nothing; equal sides are one site."""
+        if wrap.side is None:
+            return ""
+        known = self._sides.setdefault(geom, [])
+        index = next((i for i, s in enumerate(known) if np.allclose(s, wrap.side)), len(known))
+        name = f"{geom}/side" + (f"/{index + 1}" if index else "")
+        if index == len(known):
+            known.append(wrap.side)
+            body = wrap.surface.body
+            mujoco_body(self._spec, body).add_site(
+                name=name, pos=in_world(body, wrap.side_place), size=[0.003, 0, 0], group=PATH_GROUP
+            )
+        return name
 
-def _choose_sides(
-    spec: mujoco.MjSpec, source: Source, surfaces: dict[str, Surface]
-) -> dict[str, Surface]:
-    """Return the one-sided surfaces, each with the side that brings lengths closest to OpenSim's.
+    def _moving_site(self, path: Path, point: MovingPoint) -> str:
+        """Return the name of a site on a body of its own, which slides where the point goes."""
+        name = f"path/{path.name}/{point.name}"
+        body = mujoco_body(self._spec, point.body).add_body(name=name, mass=_MASS)
+        body.explicitinertial = True
+        body.inertia = np.full(3, _MASS)
+        place = np.zeros(3)
+        for index, (coordinate, function) in enumerate(point.functions):
+            if coordinate is None:
+                place[index] = function.evaluate(np.zeros(1))[0]
+                continue
+            driver, chain = independent_of(self._source, coordinate)
+            interval = interval_of(self._source.coordinates[driver])
+            polynomials = self._followed(compose(function, chain), interval)
+            place[index] = polynomials[0][0]
+            direction = np.eye(3)[index]
+            for number, polynomial in enumerate(polynomials):
+                first = f"{name}/{'xyz'[index]}"
+                joint = f"{first}/{number + 1}" if number else first
+                body.add_joint(
+                    name=joint, type=mujoco.mjtJoint.mjJNT_SLIDE,
+                    axis=in_world(point.body, direction), limited=False,
+                    armature=_ARMATURE, userdata=direction,
+                )  # fmt: skip
+                tie(
+                    self._spec,
+                    joint,
+                    first if number == 1 else driver,
+                    polynomial * [0, 1, 1, 1, 1],
+                )
+        body.pos = in_world(point.body, place)
+        site = f"{path.name}/{point.name}"
+        body.add_site(name=site, size=[0.003, 0, 0], rgba=_RED, group=PATH_GROUP)
+        return site
 
-    Both engines know two ways round a surface. OpenSim takes the one inside the given half.
-    MuJoCo takes the one whose contact lies more towards the side site, which for the middle of
-    that half may be the longer way round; or, without a side site, simply the shorter one.
-    """
-    sided = {name: surface for name, surface in surfaces.items() if surface.side.any()}
-    if not sided:
-        return {}
-    trial = spec.copy()
-    _add_paths(trial, source, surfaces)
-    model = trial.compile()
-    poses = _qpos_at(model, source.poses)
-    best = dict.fromkeys(sided, np.inf)
-    chosen = dict(sided)
-    for angle in (None, *np.radians(np.arange(-80, 81, 10))):
-        candidates = {name: _turned(surface, angle) for name, surface in sided.items()}
-        for name, surface in candidates.items():
-            model.site(f"wrap/{name}/side").pos = _beside(surface)
-        geoms = (model.wrap_type == mujoco.mjtWrap.mjWRAP_CYLINDER) & (model.wrap_prm >= 0)
-        sites = np.where(geoms & (angle is None), -1, model.wrap_prm)
-        lengths = _tendon_lengths(model, poses, sites)
-        for name, surface in candidates.items():
-            errors = [
-                np.abs(lengths[:, model.tendon(muscle.name).id] - muscle.lengths)
-                for muscle in source.muscles
-                if name in muscle.path
-            ]
-            # Clipped, because OpenSim itself goes the long way round in a pose or two.
-            error = np.square(np.minimum(errors, 0.02)).sum()
-            if error < best[name] * (1 - 1e-6):
-                best[name], chosen[name] = error, surface
-    return chosen
-
-
-def _turned(surface: Surface, angle: float | None) -> Surface:
-    """Return a surface with its side turned about its axis, or with none for None."""
-    if angle is None:
-        return replace(surface, side=np.zeros(3))
-    turn = Rotation.from_rotvec(angle * surface.frame.rotation[:, 2])
-    return replace(surface, side=turn.apply(surface.side))
-
-
-def _beside(surface: Surface) -> np.ndarray:
-    """Return a point well off a surface on its side, in its MuJoCo body's frame."""
-    return in_world(surface.body, surface.frame.position + 2 * surface.radius * surface.side)
-
-
-def _qpos_at(model: mujoco.MjModel, poses: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Return the vector qpos of every sampled pose."""
-    joints = {model.joint(i).name: model.jnt_qposadr[i] for i in range(model.njnt)}
-    known = {joints[name]: values for name, values in poses.items() if name in joints}
-    qpos = np.tile(model.qpos0, (len(next(iter(known.values()))), 1))
-    for address, values in known.items():
-        qpos[:, address] = values
-    return [follow(model, row) for row in qpos]
-
-
-def _tendon_lengths(
-    model: mujoco.MjModel, poses: list[np.ndarray], side_sites: np.ndarray
-) -> np.ndarray:
-    """Return the length of every tendon in every pose, (poses, tendons), with given side sites."""
-    kept = model.wrap_prm.copy()
-    model.wrap_prm[:] = side_sites
-    data = mujoco.MjData(model)
-    lengths = np.zeros((len(poses), model.ntendon))
-    for index, qpos in enumerate(poses):
-        data.qpos = qpos
-        mujoco.mj_fwdPosition(model, data)
-        lengths[index] = data.ten_length
-    model.wrap_prm[:] = kept
-    return lengths
-
-
-def _add_path(spec: mujoco.MjSpec, muscle: Muscle, surfaces: dict[str, Surface]) -> None:
-    tendon = spec.add_tendon(name=muscle.name, width=0.004, rgba=[0.72, 0.22, 0.2, 1.0])
-    for item in muscle.path:
-        if isinstance(item, Point):
-            name = f"{muscle.name}/{item.name}"
-            mujoco_body(spec, item.body).add_site(
-                name=name, pos=in_world(item.body, item.position),
-                size=[0.003, 0, 0], rgba=[0.72, 0.22, 0.2, 1.0], group=PATH_GROUP,
-            )  # fmt: skip
-            tendon.wrap_site(name)
-        else:
-            side = f"wrap/{item}/side" if surfaces[item].side.any() else ""
-            tendon.wrap_geom(f"wrap/{item}", side)
+    def _followed(
+        self, function: ScalarFunction, interval: tuple[float, float]
+    ) -> tuple[np.ndarray, ...]:
+        """Return the quartics of one slide, or of up to three, that follow a function."""
+        key = (*interval, *np.round(function.evaluate(np.linspace(*interval, 7)), 9))
+        if key not in self._slides:
+            polynomials: tuple[np.ndarray, ...] = (quartic(function, interval),)
+            for count in (2, 3):
+                if error(function, polynomials, interval) > _TOLERANCE:
+                    polynomials = series(function, interval, count)
+            self._slides[key] = polynomials
+        return self._slides[key]

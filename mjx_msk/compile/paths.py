@@ -1,30 +1,48 @@
-"""Read muscles: which surface a path goes round between which of its points.
+"""Read muscle paths: their points, and what OpenSim makes of them in sampled poses.
 
 OpenSim tries every surface on every segment of a path in every pose; MuJoCo wants to know
-beforehand. The answer is taken from OpenSim's own paths at sampled poses.
+beforehand. ``routes`` decides from lengths and contacts sampled here.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mjx_msk.compile.frames import frame_of, point_in_body
-from mjx_msk.compile.source import Coordinate, Coupling, Muscle, Point, Surface
+from mjx_msk.compile.functions import constant, read_function
+from mjx_msk.compile.source import (
+    ConditionalPoint,
+    Contact,
+    Coordinate,
+    Coupling,
+    Joint,
+    MovingPoint,
+    Muscle,
+    Path,
+    Point,
+    Poses,
+    Surface,
+    with_coupled,
+)
 
-POSES = 300
+POSES, STEPPED = 300, 80
+STEP = 0.02  #: rad or m: short beside ranges, long beside rounding
+_ENDS = 0.02  #: share of the poses that lie at either end of a range
+_FAR = 4.0  #: rad or m: nobody goes farther, whatever a range says
 _AXES = {"x": 0, "y": 1, "z": 2}
 
 
-def read_surfaces(opensim: Any, model: Any) -> Iterator[Surface]:
-    """Yield the wrapping cylinders and spheres of the model; MuJoCo has no others."""
+def read_surfaces(opensim: Any, model: Any) -> Iterator[tuple[str, Surface]]:
+    """Yield the wrapping surfaces of the model with their absolute paths, which are unique."""
+    taken: set[str] = set()
     for body in [model.getGround(), *model.getBodySet()]:
         wraps = body.getWrapObjectSet()
         for wrap in (wraps.get(i) for i in range(wraps.getSize())):
-            cylinder = opensim.WrapCylinder.safeDownCast(wrap)
-            sphere = opensim.WrapSphere.safeDownCast(wrap)
-            if cylinder is None and sphere is None:
+            kind, size = _shape(opensim, wrap)
+            if kind is None:
                 continue
             frame = frame_of(wrap.getTransform())
             quadrant = wrap.getPropertyByName("quadrant").toString().strip()
@@ -32,21 +50,36 @@ def read_surfaces(opensim: Any, model: Any) -> Iterator[Surface]:
             if quadrant[-1:] in _AXES:
                 axis = frame.rotation[:, _AXES[quadrant[-1]]]
                 side = -axis if quadrant.startswith("-") else axis
-            yield Surface(
-                name=wrap.getName(),
-                body=body.getName(),
-                frame=frame,
-                radius=(cylinder or sphere).get_radius(),
-                length=cylinder.get_length() if cylinder else 0.0,
-                side=side,
-            )
+            name = wrap.getName()
+            if name in taken:
+                name = f"{body.getName()}/{name}"
+            taken.add(name)
+            path = wrap.getAbsolutePathString()
+            yield path, Surface(name, kind, body.getName(), frame, np.array(size), side)
+
+
+def _shape(opensim: Any, wrap: Any) -> tuple[Any, list[float]]:
+    """Return the kind and the size of a wrapping surface; None for a kind never seen."""
+    if cylinder := opensim.WrapCylinder.safeDownCast(wrap):
+        return "cylinder", [cylinder.get_radius(), cylinder.get_length(), 0.0]
+    if sphere := opensim.WrapSphere.safeDownCast(wrap):
+        return "sphere", [sphere.get_radius(), 0.0, 0.0]
+    if ellipsoid := opensim.WrapEllipsoid.safeDownCast(wrap):
+        return "ellipsoid", list(ellipsoid.getRadii().to_numpy())
+    if torus := opensim.WrapTorus.safeDownCast(wrap):
+        hole, tube = (
+            float(torus.getPropertyByName(f"{which}_radius").toString())
+            for which in ("inner", "outer")
+        )
+        return "torus", [hole, tube, 0.0]
+    return None, []
 
 
 class Muscles(NamedTuple):
-    """The muscles of a model, the poses (coordinate -> (P,)) of their lengths, what was skipped."""
+    """The muscles of a model, the poses of their lengths, and what was skipped."""
 
     muscles: tuple[Muscle, ...]
-    poses: dict[str, np.ndarray]
+    poses: Poses
     skipped: dict[str, str]
 
 
@@ -55,41 +88,37 @@ def read_muscles(
     model: Any,
     coordinates: dict[str, Coordinate],
     couplings: dict[str, Coupling],
-    surfaces: tuple[Surface, ...],
+    joints: tuple[Joint, ...],
+    surfaces: dict[str, Surface],
 ) -> Muscles:
-    """Return the muscles that MuJoCo can follow, and why others, or parts of them, are skipped."""
-    known = {surface.name: surface for surface in surfaces}
-    paths: dict[str, _Path] = {}
+    """Return the muscles and why others are skipped. ``surfaces`` are keyed by absolute path."""
+    readers: dict[str, _Path] = {}
     skipped: dict[str, str] = {}
     for muscle in model.getMuscles():
         try:
-            paths[muscle.getName()] = _Path(opensim, muscle, known)
+            readers[muscle.getName()] = _Path(opensim, muscle, surfaces)
         except _UnsupportedError as reason:
             skipped[muscle.getName()] = str(reason)
-    poses = _sample_poses(coordinates, couplings) if paths else {}
-    state = model.initSystem()
-    for index in range(POSES if paths else 0):
-        for coordinate in model.getCoordinateSet():
-            if not coordinate.getLocked(state):
-                coordinate.setValue(state, float(poses[coordinate.getName()][index]), False)
-        model.realizePosition(state)
-        for path in paths.values():
-            path.sample(state)
+    poses = sample_poses(coordinates, couplings) if readers else Poses({}, {})
+    if readers:
+        _sample(model, coordinates, couplings, poses, joints, list(readers.values()))
     muscles = []
-    for name, path in paths.items():
+    for name, reader in readers.items():
         muscle = model.getMuscles().get(name)
-        elements, dropped = path.elements()
-        skipped |= {f"{name}/{surface}": "the path never touches it" for surface in dropped}
+        path = reader.path(name)
+        touched = {contact.surface for contact in path.contacts}
+        for surface in reader.surfaces:
+            if surface.name not in touched:
+                skipped[f"{name}/{surface.name}"] = "the path never touches it"
         muscles.append(
             Muscle(
                 name=name,
-                path=elements,
+                path=path,
                 max_force=muscle.getMaxIsometricForce(),
                 fiber_length=muscle.getOptimalFiberLength(),
                 tendon_length=muscle.getTendonSlackLength(),
                 pennation=muscle.getPennationAngleAtOptimalFiberLength(),
                 max_velocity=muscle.getMaxContractionVelocity(),
-                lengths=np.array(path.lengths),
             )
         )
     return Muscles(tuple(muscles), poses, skipped)
@@ -102,102 +131,194 @@ class _UnsupportedError(Exception):
 class _Path:
     """The path of one muscle, and what was seen of it at sampled poses."""
 
-    def __init__(self, opensim: Any, muscle: Any, surfaces: dict[str, Surface]) -> None:
+    def __init__(self, opensim: Any, muscle: Any, surfaces: Mapping[str, Surface]) -> None:
         self._opensim = opensim
         self._geometry = muscle.getGeometryPath()
-        self._points = []
-        for point in self._geometry.getPathPointSet():
-            fixed = opensim.PathPoint.safeDownCast(point)
-            if point.getConcreteClassName() != "PathPoint":
-                raise _UnsupportedError(f"it has a {point.getConcreteClassName()}")
-            body, place = point_in_body(point.getParentFrame(), fixed.get_location())
-            self._points.append(Point(point.getName(), body, place))
+        self.points = [_read_point(opensim, p) for p in self._geometry.getPathPointSet()]
+        self.surfaces: list[Surface] = []
+        self._by_path: dict[str, Surface] = {}
         wraps = self._geometry.getWrapSet()
-        self._wraps = []
-        for wrap in (wraps.get(i) for i in range(wraps.getSize())):
-            if not wrap.getWrapObject().get_active():
+        for wrap in (wraps.get(i).getWrapObject() for i in range(wraps.getSize())):
+            path = wrap.getAbsolutePathString()
+            if not wrap.get_active():
                 continue
-            if wrap.getWrapObjectName() not in surfaces:
-                kind = wrap.getWrapObject().getConcreteClassName()
-                raise _UnsupportedError(f"it goes round a {kind}")
-            self._wraps.append(surfaces[wrap.getWrapObjectName()])
-        self.lengths: list[float] = []  # m, one per sampled pose
-        self._segments: dict[str, Counter[int]] = {s.name: Counter() for s in self._wraps}
-        self._entries: dict[str, list[np.ndarray]] = {s.name: [] for s in self._wraps}
-        self._order: Counter[tuple[str, str]] = Counter()  # (earlier, later) on one segment
+            if path not in surfaces:
+                raise _UnsupportedError(f"it goes round a {wrap.getConcreteClassName()}")
+            self._by_path[path] = surfaces[path]
+            self.surfaces.append(surfaces[path])
+        #: places in ``points`` of those that are always part of the path, by name
+        self._fixed = {
+            point.name: index
+            for index, point in enumerate(self.points)
+            if not isinstance(point, ConditionalPoint)
+        }
+        self.bodies = {p.body for p in self.points} | {s.body for s in self.surfaces}
+        self.drivers = {c for point in self.points for c in _drivers(point)}
+        self.lengths: list[float] = []
+        self.stepped: dict[str, list[float]] = defaultdict(list)
+        self._entries: dict[tuple[int, str], list[np.ndarray]] = defaultdict(list)
+        self._order: dict[tuple[int, str], list[int]] = defaultdict(list)
 
     def sample(self, state: Any) -> None:
         """Note the length, and where the path now touches each surface."""
         self.lengths.append(self._geometry.getLength(state))
-        if not self._wraps:
+        if not self.surfaces:
             return
-        segment, touched = -1, list[str]()
+        after, touched = 0, list[str]()
         path = self._geometry.getCurrentPath(state)
         for point in (path.get(i) for i in range(path.getSize())):
             contact = self._opensim.PathWrapPoint.safeDownCast(point)
             if contact is None:
-                segment += 1
-                touched = []
+                if point.getName() in self._fixed:
+                    after, touched = self._fixed[point.getName()], []
                 continue
-            name = contact.getWrapObject().getName()
-            if name in touched:
+            surface = self._by_path[contact.getWrapObject().getAbsolutePathString()].name
+            if surface in touched:
                 continue  # the point where it leaves the surface
-            self._segments[name][segment] += 1
-            self._entries[name].append(contact.getLocation(state).to_numpy())
-            self._order.update((earlier, name) for earlier in touched)
-            touched.append(name)
+            self._entries[after, surface].append(contact.getLocation(state).to_numpy())
+            self._order[after, surface].append(len(touched))
+            touched.append(surface)
 
-    def elements(self) -> tuple[tuple[Point | str, ...], list[str]]:
-        """Return points and surfaces in order, and the surfaces that had to be left out.
+    def step(self, state: Any, coordinate: str) -> None:
+        """Note the length after a step of a coordinate."""
+        self.stepped[coordinate].append(self._geometry.getLength(state))
 
-        Each surface is put on the segment that it serves most. Where several share a segment, a
-        point must separate them, and those that the path never touched are left out.
-        """
-        at: dict[int, list[Surface]] = {}
-        for surface in self._wraps:
-            served = self._segments[surface.name].most_common(1)
-            at.setdefault(served[0][0] if served else 0, []).append(surface)
-        elements: list[Point | str] = []
-        dropped: list[str] = []
-        for index, point in enumerate(self._points):
-            elements.append(point)
-            shared = sorted(at.get(index, []), key=self._rank)
-            surfaces = [s for s in shared if len(shared) == 1 or self._entries[s.name]]
-            dropped += [s.name for s in shared if s not in surfaces]
-            for place, surface in enumerate(surfaces):
-                if place:
-                    elements.append(self._between(surface))
-                elements.append(surface.name)
-        return tuple(elements), dropped
-
-    def _rank(self, surface: Surface) -> int:
-        """Return how many of the other surfaces come before this one on its segment."""
-        return sum(
-            self._order[other.name, surface.name] > self._order[surface.name, other.name]
-            for other in self._wraps
+    def path(self, name: str) -> Path:
+        """Return everything that was seen."""
+        seen = sorted(self._entries, key=lambda key: (key[0], np.mean(self._order[key])))
+        contacts = tuple(
+            Contact(
+                surface=surface,
+                after=after,
+                share=len(self._entries[after, surface]) / len(self.lengths),
+                entry=np.mean(self._entries[after, surface], axis=0),
+            )
+            for after, surface in seen
         )
-
-    def _between(self, surface: Surface) -> Point:
-        """Return the point that must separate two surfaces: where the path reaches the second."""
-        middle = np.mean(self._entries[surface.name], axis=0)
-        return Point(f"before-{surface.name}", surface.body, middle)
+        stepped = {c: np.array(values) for c, values in self.stepped.items()}
+        return Path(name, tuple(self.points), contacts, np.array(self.lengths), stepped)
 
 
-def _sample_poses(
-    coordinates: dict[str, Coordinate], couplings: dict[str, Coupling]
-) -> dict[str, np.ndarray]:
-    """Return random values (P,) of every coordinate in its range; locked ones stay."""
-    rng = np.random.default_rng(0)
-    poses = {
-        c.name: np.full(POSES, c.default) if c.locked else rng.uniform(*c.range, POSES)
-        for c in coordinates.values()
-    }
-    waiting = dict(couplings)
-    while waiting:
-        ready = [name for name, c in waiting.items() if c.independent not in waiting]
-        if not ready:
-            break  # a circle, which the skeleton reports
-        for name in ready:
-            coupling = waiting.pop(name)
-            poses[name] = coupling.function.evaluate(poses[coupling.independent])
-    return poses
+def _read_point(opensim: Any, point: Any) -> Point | ConditionalPoint | MovingPoint:
+    name, kind = point.getName(), point.getConcreteClassName()
+    frame = point.getParentFrame()
+    if fixed := opensim.PathPoint.safeDownCast(point):
+        body, place = point_in_body(frame, fixed.get_location())
+        conditional = opensim.ConditionalPathPoint.safeDownCast(point)
+        if conditional is None:
+            return Point(name, body, place)
+        low, high = sorted(conditional.get_range(i) for i in range(2))
+        coordinate = _coordinate_of(conditional, "coordinate")
+        if coordinate is None:
+            return Point(name, body, place)
+        return ConditionalPoint(name, body, place, coordinate, (low, high))
+    moving = opensim.MovingPathPoint.safeDownCast(point)
+    if moving is None:
+        raise _UnsupportedError(f"it has a {kind}")
+    body, origin = point_in_body(frame, opensim.Vec3(0.0))
+    _, corner = point_in_body(frame, opensim.Vec3(1.0))
+    if not np.allclose(corner - origin, 1.0):
+        raise _UnsupportedError(f"its {kind} moves in a turned frame")
+    functions = []
+    for index, axis in enumerate("xyz"):
+        function = read_function(opensim, getattr(moving, f"get_{axis}_location")())
+        coordinate = _coordinate_of(moving, f"{axis}_coordinate")
+        if coordinate is None:  # OpenSim evaluates such a function at 0
+            function = constant(float(function.evaluate(np.zeros(1))[0]))
+        functions.append((coordinate, function.plus(origin[index])))
+    return MovingPoint(name, body, tuple(functions))
+
+
+def _coordinate_of(point: Any, socket: str) -> str | None:
+    connected = point.getSocket(socket)
+    return connected.getConnecteeAsObject().getName() if connected.isConnected() else None
+
+
+def _drivers(point: Point | ConditionalPoint | MovingPoint) -> Iterator[str]:
+    """Yield the coordinates that a point depends on."""
+    if isinstance(point, ConditionalPoint):
+        yield point.coordinate
+    elif isinstance(point, MovingPoint):
+        yield from (name for name, _ in point.functions if name is not None)
+
+
+def sample_poses(coordinates: Mapping[str, Coordinate], couplings: Mapping[str, Coupling]) -> Poses:
+    """Return random values (P,) of every coordinate in its range, and steps; locked ones stay.
+
+    A coordinate of the left side takes the same random numbers as that of the right one, so that
+    what is fitted to them comes out as mirror images.
+    """
+    values, steps = {}, {}
+    for c in coordinates.values():
+        if c.locked:
+            values[c.name] = np.full(POSES, c.default)
+            continue
+        base = c.name.removesuffix("_r").removesuffix("_l")
+        rng = np.random.default_rng(zlib.crc32(base.encode()))
+        low, high = np.clip(c.range, -_FAR, _FAR)
+        share = np.clip(rng.uniform(-_ENDS, 1 + _ENDS, POSES), 0, 1)
+        values[c.name] = low + (high - low) * share
+        if c.name not in couplings and high - low > 1e-6:
+            middle = (low + high) / 2
+            inwards = np.where(values[c.name][:STEPPED] > middle, -1.0, 1.0)
+            steps[c.name] = inwards * min(STEP, (high - low) / 20)
+    return Poses(with_coupled(values, couplings), steps)
+
+
+def _sample(
+    model: Any,
+    coordinates: Mapping[str, Coordinate],
+    couplings: Mapping[str, Coupling],
+    poses: Poses,
+    joints: tuple[Joint, ...],
+    paths: list[_Path],
+) -> None:
+    """Pose OpenSim's model and let every path note what it does."""
+    state = model.initSystem()
+    movable = {c.getName(): c for c in model.getCoordinateSet() if not c.getLocked(state)}
+
+    def pose(values: Mapping[str, np.ndarray], index: int) -> None:
+        for name, coordinate in movable.items():
+            coordinate.setValue(state, float(values[name][index]), False)
+        model.realizePosition(state)
+
+    for index in range(POSES):
+        pose(poses.values, index)
+        for path in paths:
+            path.sample(state)
+    for name, step in poses.steps.items():
+        crossing = [
+            path for path in paths if crosses(path.bodies, path.drivers, name, joints, couplings)
+        ]
+        if not crossing:
+            continue
+        moved = {key: value[:STEPPED] for key, value in poses.values.items()}
+        moved[name] = moved[name] + step
+        moved = with_coupled(moved, couplings)
+        for index in range(STEPPED):
+            pose(moved, index)
+            for path in crossing:
+                path.step(state, name)
+
+
+def crosses(
+    bodies: set[str],
+    drivers: set[str],
+    coordinate: str,
+    joints: tuple[Joint, ...],
+    couplings: Mapping[str, Coupling],
+) -> bool:
+    """Return whether a path on ``bodies`` with points driven by ``drivers`` feels a coordinate."""
+    follows = {coordinate}
+    while grown := {n for n, c in couplings.items() if c.independent in follows} - follows:
+        follows |= grown
+    if drivers & follows:
+        return True
+    moving = [j for j in joints if any(axis.coordinate in follows for axis in j.axes)]
+    for joint in moving:
+        below = {joint.child}
+        while grown := {j.child for j in joints if j.parent in below} - below:
+            below |= grown
+        if bodies & below and bodies - below:
+            return True
+    return False

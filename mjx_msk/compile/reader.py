@@ -98,13 +98,14 @@ def _check_xml(path: Path) -> None:
 def _read_model(opensim: Any, model: Any) -> Source:
     coordinates = {c.getName(): _read_coordinate(c) for c in model.getCoordinateSet()}
     couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
-    surfaces = tuple(read_surfaces(opensim, model))
-    muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
+    joints = tuple(_read_joint(opensim, joint) for joint in model.getJointSet())
+    surfaces = dict(read_surfaces(opensim, model))
+    muscles = read_muscles(opensim, model, coordinates, couplings, joints, surfaces)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
         bodies=tuple(_read_body(body) for body in model.getBodySet()),
-        joints=tuple(_read_joint(opensim, joint) for joint in model.getJointSet()),
+        joints=joints,
         coordinates=coordinates,
         couplings=couplings,
         markers=tuple(
@@ -112,7 +113,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
             for marker in model.getMarkerSet()
         ),
         spheres=tuple(_read_spheres(opensim, model)),
-        surfaces=surfaces,
+        surfaces=tuple(surfaces.values()),
         muscles=muscles.muscles,
         poses=muscles.poses,
         skipped=muscles.skipped,

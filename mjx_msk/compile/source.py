@@ -3,8 +3,9 @@
 Frames, units and signs are OpenSim's (metres, radians, Y up). ``reader`` makes these objects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,13 @@ class ScalarFunction:
 
     evaluate: Callable[[np.ndarray], np.ndarray]
     coefficients: tuple[float, ...] | None = None
+
+    def plus(self, offset: float) -> "ScalarFunction":
+        """Return the function with a constant added."""
+        moved = None
+        if self.coefficients is not None:
+            moved = (self.coefficients[0] + offset, *self.coefficients[1:])
+        return ScalarFunction(lambda x: self.evaluate(x) + offset, moved)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,23 @@ class Point:
 
 
 @dataclass(frozen=True)
+class ConditionalPoint(Point):
+    """A path point that is there while a coordinate (rad or m) is inside ``range``."""
+
+    coordinate: str
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MovingPoint:
+    """A path point whose x, y and z in its body each follow a coordinate, or none."""
+
+    name: str
+    body: str
+    functions: tuple[tuple[str | None, ScalarFunction], ...]
+
+
+@dataclass(frozen=True)
 class Sphere:
     """A contact sphere fixed to a body."""
 
@@ -105,36 +130,69 @@ class Sphere:
 
 @dataclass(frozen=True)
 class Surface:
-    """A wrapping cylinder (along z of ``frame``) or, with length 0, sphere, fixed to a body.
+    """A wrapping surface fixed to a body.
 
-    ``side`` (3,) is the direction of the half in which paths must touch it, an axis of ``frame``,
-    or zeros if any way will do.
+    ``size`` (3,) in m: radius and length along z of a cylinder, radius of a sphere, semi-axes of
+    an ellipsoid, hole and tube radius of a torus about z. ``side`` (3,) is the direction, in the
+    body, of the half in which paths must touch it, or zeros if any way will do.
     """
 
     name: str
+    kind: Literal["cylinder", "sphere", "ellipsoid", "torus"]
     body: str
     frame: Frame
-    radius: float
-    length: float
+    size: np.ndarray
     side: np.ndarray
 
 
 @dataclass(frozen=True)
-class Muscle:
-    """A muscle-tendon path and its architecture.
+class Contact:
+    """Where a path touched a surface in the sampled poses."""
 
-    ``path`` alternates freely between points, which it goes through, and names of surfaces, which
-    it goes round; no two surfaces follow each other.
+    surface: str
+    after: int  #: the point of the path that always comes before
+    share: float  #: of the poses
+    entry: np.ndarray  #: (3,) m, mean place of the first contact, in the surface's body
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The way of a muscle or another cord, and its length in the sampled poses.
+
+    Rows of ``contacts`` are in the order in which the path meets them.
     """
 
     name: str
-    path: tuple[Point | str, ...]
+    points: tuple[Point | ConditionalPoint | MovingPoint, ...]
+    contacts: tuple[Contact, ...]
+    lengths: np.ndarray  #: m, (P,) in the model's ``poses``
+    stepped: dict[str, np.ndarray]  #: coordinate -> (S,) m, after ``poses.steps``
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Sampled poses: P values of every coordinate, and steps away from the first S of them."""
+
+    values: dict[str, np.ndarray]  #: coordinate -> (P,)
+    steps: dict[str, np.ndarray]  #: independent coordinate -> (S,), what it was moved by
+
+
+@dataclass(frozen=True, eq=False)
+class Muscle:
+    """A muscle-tendon path and its architecture."""
+
+    name: str
+    path: Path
     max_force: float  #: N
     fiber_length: float  #: m, optimal
     tendon_length: float  #: m, slack
     pennation: float  #: rad, at optimal fiber length
     max_velocity: float  #: optimal fiber lengths per second
-    lengths: np.ndarray  #: m, (P,) of the whole path in the model's ``poses``
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Path length (P,) in the sampled poses, m."""
+        return self.path.lengths
 
 
 @dataclass(frozen=True)
@@ -151,5 +209,20 @@ class Source:
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
-    poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
+    poses: Poses = field(default_factory=lambda: Poses({}, {}))
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
+
+
+def with_coupled(
+    values: Mapping[str, np.ndarray], couplings: Mapping[str, Coupling]
+) -> dict[str, np.ndarray]:
+    """Return values of coordinates with every coupled one where its coupler puts it."""
+    values, waiting = dict(values), dict(couplings)
+    while waiting:
+        ready = [name for name, c in waiting.items() if c.independent not in waiting]
+        if not ready:
+            break  # a circle, which the skeleton reports
+        for name in ready:
+            coupling = waiting.pop(name)
+            values[name] = coupling.function.evaluate(values[coupling.independent])
+    return values

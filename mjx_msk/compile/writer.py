@@ -25,7 +25,7 @@ def set_rest_pose(spec: mujoco.MjSpec, values: dict[str, float]) -> None:
 
 
 def follow(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
-    """Return ``qpos`` (nq,) with every dependent joint where its polynomial puts it.
+    """Return ``qpos`` (..., nq) with every dependent joint where its polynomial puts it.
 
     A joint may follow another dependent one as long as it comes after it in the equalities.
     """
@@ -34,7 +34,7 @@ def follow(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
         if model.eq_type[index] == mujoco.mjtEq.mjEQ_JOINT and model.eq_obj2id[index] >= 0:
             dependent = model.jnt_qposadr[model.eq_obj1id[index]]
             independent = model.jnt_qposadr[model.eq_obj2id[index]]
-            qpos[dependent] = np.polyval(model.eq_data[index, 4::-1], qpos[independent])
+            qpos[..., dependent] = np.polyval(model.eq_data[index, 4::-1], qpos[..., independent])
     return qpos
 
 

@@ -1,0 +1,387 @@
+"""From OpenSim's muscle paths to what a MuJoCo tendon can be made of.
+
+A tendon runs through sites, and between two of them goes round at most one sphere or cylinder.
+Points that are always there, fixed or moving, become sites. What lies between two of them, a *gap*,
+is filled in the simplest way that keeps OpenSim's lengths and moment arms in the sampled poses:
+with nothing, with the source's surface and the best side of it, or with a via point, a sphere of
+no size that the path only feels when it would pass on the wrong side, which is what conditional
+points are for. What none of these can follow (ellipsoids, tori, chains of conditional points,
+two surfaces in one gap) is fitted: a sphere, a cylinder, or a site that parts the gap.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+from mjx_msk.compile.posed import Rows
+from mjx_msk.compile.source import (
+    ConditionalPoint,
+    Contact,
+    Frame,
+    MovingPoint,
+    Path,
+    Point,
+    Surface,
+)
+from mjx_msk.compile.wrapping import around_cylinder, around_sphere
+
+VIA_RADIUS = 1e-4  #: m, a sphere that is a point
+GOOD = 6e-4  #: m, an error after which nothing better is sought
+_FIT_POSES, _FIT_STEPS = 100, 30  #: of the sampled ones, for fits
+_RADII = (0.003, 0.012, 0.03)  #: m, at which fits begin
+_DIGITS = 4  #: of fitted places in m: coarse, so that every machine writes the same model
+
+
+@dataclass(frozen=True, eq=False)
+class Wrap:
+    """A sphere or cylinder that a tendon goes round, and the direction of its side site if any."""
+
+    surface: Surface
+    side: np.ndarray | None = None  #: (3,) in the surface's body
+
+    @property
+    def side_place(self) -> np.ndarray:
+        """Place of the side site (3,) in the body, m, well off the surface."""
+        assert self.side is not None
+        distance = 2 * self.surface.size[0] + 0.001
+        return self.surface.frame.position + distance * self.side
+
+
+Stop = Point | MovingPoint
+Element = Point | MovingPoint | Wrap
+Filling = tuple[Element, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """What a tendon is made of, in order, and how what is not exact was approximated."""
+
+    elements: Filling
+    approximated: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Gap:
+    """Two points that are always there, and what lies between them."""
+
+    start: Stop
+    end: Stop
+    conditional: tuple[ConditionalPoint, ...]
+    contacts: tuple[Contact, ...]  #: one a surface, in the order in which they are met
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.conditional or self.contacts)
+
+    def length(self, filling: Filling, rows: Rows) -> np.ndarray:
+        return length((self.start, *filling, self.end), rows)
+
+
+def route(path: Path, surfaces: dict[str, Surface], rows: Rows) -> Route:
+    """Return the elements of a path's tendon; ``surfaces`` are keyed by their names."""
+    rows = rows.of(path)
+    wanted = np.concatenate([path.lengths, *path.stepped.values()])
+    gaps = list(_gaps(path, rows))
+    fillings: list[Filling] = [() for _ in gaps]
+    lengths = [gap.length((), rows) for gap in gaps]
+    busy = [index for index, gap in enumerate(gaps) if gap.busy]
+    approximated = {}
+    for _ in busy[:2]:  # each gap twice where there are others whose lengths it must trust
+        for index in busy:
+            rest = wanted - sum(found for other, found in enumerate(lengths) if other != index)
+            fillings[index] = _filling(gaps[index], surfaces, rows, rest)
+            lengths[index] = gaps[index].length(fillings[index], rows)
+    for index in busy:
+        error = (sum(lengths) - wanted)[: rows.poses]
+        if text := _described(gaps[index], fillings[index], surfaces, error):
+            approximated[f"{path.name}/{gaps[index].start.name}"] = text
+    elements: list[Element] = []
+    for gap, filling in zip(gaps, fillings, strict=True):
+        elements += [gap.start, *filling]
+    return Route((*elements, gaps[-1].end), approximated)
+
+
+def length(elements: Filling, rows: Rows) -> np.ndarray:
+    """Return the length (R,) in m of a tendon of these elements, by MuJoCo's rules."""
+    total = np.zeros(len(next(iter(rows.position.values()))))
+    start, wrap = elements[0], None
+    assert not isinstance(start, Wrap)
+    for element in elements[1:]:
+        if isinstance(element, Wrap):
+            wrap = element
+            continue
+        places = rows.place(start), rows.place(element)
+        if wrap is None:
+            total = total + np.linalg.norm(places[1] - places[0], axis=1)
+        else:
+            surface = wrap.surface
+            ends = [rows.local(surface.body, surface.frame, place) for place in places]
+            side = (
+                None
+                if wrap.side is None
+                else 2 * surface.size[0] * (surface.frame.rotation.T @ wrap.side)
+            )
+            around = around_cylinder if surface.kind == "cylinder" else around_sphere
+            total = total + around(*ends, surface.size[0], side)
+        start, wrap = element, None
+    return total
+
+
+def _gaps(path: Path, rows: Rows) -> Iterator[_Gap]:
+    always = [
+        index
+        for index, point in enumerate(path.points)
+        if not isinstance(point, ConditionalPoint) or rows.active(point).all()
+    ]
+    for after, before in itertools.pairwise(always):
+        between = [p for p in path.points[after + 1 : before] if isinstance(p, ConditionalPoint)]
+        inside = [contact for contact in path.contacts if after <= contact.after < before]
+        yield _Gap(
+            path.points[after],
+            path.points[before],
+            tuple(point for point in between if rows.active(point).any()),
+            tuple({contact.surface: contact for contact in inside}.values()),
+        )
+
+
+def _filling(gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray) -> Filling:
+    """Return the filling that brings the gap's length closest to ``wanted`` (R,)."""
+    best: Filling = ()
+    lowest = rows.cost(gap.length((), rows) - wanted)
+    for candidates in (_simple, _parted, _fitted):
+        for candidate in candidates(gap, surfaces, rows, wanted):
+            cost = rows.cost(gap.length(candidate, rows) - wanted)
+            if cost < lowest * (1 - 1e-4) - 1e-9:
+                best, lowest = candidate, cost
+        if lowest < GOOD:
+            break
+    return best
+
+
+def _described(gap: _Gap, filling: Filling, surfaces: dict[str, Surface], error: np.ndarray) -> str:
+    """Say what became of what is not exact, or nothing if all of it is."""
+    names = sorted([c.surface for c in gap.contacts] + [p.name for p in gap.conditional])
+    wraps = [element.surface for element in filling if isinstance(element, Wrap)]
+    if names == sorted(w.name for w in wraps if surfaces.get(w.name) is w):
+        return ""
+    kinds = [w.kind if w.size[0] > VIA_RADIUS else "via point" for w in wraps]
+    kinds += ["fixed point"] * (len(filling) - len(wraps))
+    rms = 1e3 * float(np.sqrt(np.mean(error**2)))
+    made = " and ".join(kinds) or "a straight line"
+    return f"{', '.join(names)} made into {made}; path length error {rms:.2f} mm RMS"
+
+
+# --- fillings ------------------------------------------------------------------------------------
+
+
+def _simple(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[Filling]:
+    """Yield each of the source's own surfaces with its best side, and each point as a via point."""
+    for surface in _own(gap, surfaces):
+        yield (_sided(gap, surface, rows, wanted),)
+    for point in gap.conditional:
+        yield (_via(gap, point, rows, wanted),)
+
+
+def _own(gap: _Gap, surfaces: dict[str, Surface]) -> list[Surface]:
+    """Return the surfaces of a gap that MuJoCo has as they are."""
+    found = [surfaces[contact.surface] for contact in gap.contacts]
+    return [surface for surface in found if surface.kind in ("cylinder", "sphere")]
+
+
+def _sided(gap: _Gap, surface: Surface, rows: Rows, wanted: np.ndarray) -> Wrap:
+    """Return a surface with the side, or none, that brings lengths closest to OpenSim's.
+
+    Both engines know two ways round. OpenSim takes the one inside the given half; MuJoCo the one
+    whose contact lies more towards the side site, or, without one, simply the shorter one.
+    """
+    if surface.kind == "cylinder":
+        angles = np.radians(np.arange(0, 360, 10))
+        directions = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    else:
+        directions = _globe(100)
+    wraps = [Wrap(surface), *(Wrap(surface, surface.frame.rotation @ d) for d in directions)]
+    if surface.side.any():  # the source's own side first: of equals, the first is taken
+        wraps.insert(0, Wrap(surface, surface.side))
+    costs = np.array([rows.cost(gap.length((wrap,), rows) - wanted) for wrap in wraps])
+    return wraps[int(np.argmax(costs <= costs.min() * (1 + 1e-6)))]
+
+
+def _via(gap: _Gap, point: Point, rows: Rows, wanted: np.ndarray) -> Wrap:
+    """Return a via point with the side that makes it count when it should."""
+    surface = _sphere(point.name, point.body, point.position, VIA_RADIUS)
+    start, end = (
+        rows.local(point.body, surface.frame, rows.place(p)) for p in (gap.start, gap.end)
+    )
+    way = end - start
+    share = -(way * start).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
+    nearest = start + np.clip(share, 0, 1)[:, None] * way
+    detour = np.linalg.norm(start, axis=1) + np.linalg.norm(end, axis=1)
+    straight = np.linalg.norm(way, axis=1)
+
+    def cost(direction: np.ndarray) -> float:
+        return rows.cost(np.where(nearest @ direction >= 0, straight, detour) - wanted)
+
+    best = min(_globe(300), key=cost)
+    for spread in (0.15, 0.05, 0.02):  # closer and closer around the best one
+        best = min([best, *_unit(best + spread * _globe(60))], key=cost)
+    return Wrap(surface, _unit(np.round(best, 3)))
+
+
+def _parted(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[Filling]:
+    """Yield two things with a site between them that the path always runs through."""
+    own = _own(gap, surfaces)
+    part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
+    if len(own) == 2 == len(gap.contacts) and not gap.conditional:
+        for contact in gap.contacts:
+            name = f"between-{own[0].name}-{own[1].name}"
+            site = Point(name, surfaces[contact.surface].body, contact.entry)
+            yield _around_a_site(gap, own, site, part, wanted[chosen])
+    for index, point in enumerate(gap.conditional if len(gap.conditional) > 1 else ()):
+        site = Point(point.name, point.body, point.position)
+        first = replace(gap, end=site, conditional=gap.conditional[:index])
+        second = replace(gap, start=site, conditional=gap.conditional[index + 1 :])
+        before: Filling = ()
+        after: Filling = ()
+        for _ in range(2):
+            rest = wanted - second.length(after, rows)
+            before = _best(first, [(), *_simple(first, {}, rows, rest)], rows, rest)
+            rest = wanted - first.length(before, rows)
+            after = _best(second, [(), *_simple(second, {}, rows, rest)], rows, rest)
+        yield (*before, site, *after)
+
+
+def _best(gap: _Gap, fillings: list[Filling], rows: Rows, wanted: np.ndarray) -> Filling:
+    return min(fillings, key=lambda filling: rows.cost(gap.length(filling, rows) - wanted))
+
+
+def _around_a_site(
+    gap: _Gap, own: Sequence[Surface], site: Point, rows: Rows, wanted: np.ndarray
+) -> Filling:
+    """Return two surfaces with a fitted site between them."""
+    for _ in range(2):
+        first, second = replace(gap, end=site), replace(gap, start=site)
+        before = _sided(first, own[0], rows, wanted - second.length((), rows))
+        after = _sided(second, own[1], rows, wanted - first.length((before,), rows))
+
+        def built(p: np.ndarray, site=site, before=before, after=after) -> Filling:
+            return (before, replace(site, position=site.position + 0.01 * p), after)
+
+        p = _least(gap, built, 3, rows, wanted)
+        site = replace(site, position=np.round(site.position + 0.01 * p, _DIGITS))
+    return (before, site, after)
+
+
+def _fitted(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[Filling]:
+    """Yield spheres and cylinders fitted from where the path was seen to bend."""
+    part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
+    target = wanted[chosen]
+    for body, place, inwards, normal in _bends(gap, surfaces, rows, wanted):
+        across = np.cross(normal, inwards)
+        frame = Frame(place, np.stack([inwards, across / np.linalg.norm(across), normal], axis=1))
+        name = f"fit-{gap.start.name}"
+        for move, count in ((_moved_cylinder, 6), (_moved_sphere, 4)):
+            for radius in _RADII:
+                begin = partial(move, name, body, frame, radius)
+                p = _least(gap, lambda p, begin=begin: (begin(p),), count, part, target)
+                yield (begin(p, _DIGITS),)
+
+
+def _bends(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield bodies, places where the path bends, where to it presses there, and its normal."""
+    longer = np.maximum(wanted - gap.length((), rows), 0)[: rows.poses]
+    if not longer.any():
+        return
+    places = [(surfaces[c.surface].body, c.entry) for c in gap.contacts]
+    places += [(p.body, p.position) for p in gap.conditional]
+    for body, place in places:
+        frame = Frame(place, np.eye(3))
+        start, end = (
+            _unit(rows.local(body, frame, rows.place(p))[: rows.poses])
+            for p in (gap.start, gap.end)
+        )
+        inwards, normal = longer @ (start + end), longer @ np.cross(start, end)
+        if min(np.linalg.norm(inwards), np.linalg.norm(normal)) > 1e-9:
+            inwards = _unit(inwards)
+            normal = _unit(normal - (normal @ inwards) * inwards)
+            yield body, place, inwards, normal
+
+
+def _moved_cylinder(
+    name: str, body: str, frame: Frame, radius: float, p: np.ndarray, digits: int | None = None
+) -> Wrap:
+    """Return a cylinder whose top is at the frame: moved in x, y (cm), tilted, grown, turned."""
+    turn = Rotation.from_rotvec([*_rounded(p[2:4], digits), 0.0]).as_matrix()
+    rotation = frame.rotation @ turn
+    radius = max(float(_rounded(radius * np.exp(np.clip(p[4], -3, 3)), digits)), VIA_RADIUS)
+    center = frame.position + rotation @ np.array([radius + 0.01 * p[0], 0.01 * p[1], 0.0])
+    angle = _rounded(p[5], digits)
+    side = -rotation @ np.array([np.cos(angle), np.sin(angle), 0.0])
+    placed = Frame(_rounded(center, digits), rotation)
+    return Wrap(Surface(name, "cylinder", body, placed, np.array([radius, 0.1, 0.0]), side), side)
+
+
+def _moved_sphere(
+    name: str, body: str, frame: Frame, radius: float, p: np.ndarray, digits: int | None = None
+) -> Wrap:
+    """Return a sphere whose top is at the frame: moved in x, y, z (cm), grown."""
+    radius = max(float(_rounded(radius * np.exp(np.clip(p[3], -3, 3)), digits)), VIA_RADIUS)
+    center = frame.position + frame.rotation @ (np.array([radius, 0.0, 0.0]) + 0.01 * p[:3])
+    surface = _sphere(name, body, _rounded(center, digits), radius)
+    return Wrap(surface, -frame.rotation[:, 0])
+
+
+def _rounded(value: np.ndarray, digits: int | None) -> np.ndarray:
+    return value if digits is None else np.round(value, digits)
+
+
+def _least(
+    gap: _Gap,
+    built: Callable[[np.ndarray], Filling],
+    count: int,
+    rows: Rows,
+    wanted: np.ndarray,
+) -> np.ndarray:
+    """Return the parameters of the filling that is closest to ``wanted``, outliers apart.
+
+    They begin at zero; SciPy's steps are relative, so it sees them around one.
+    """
+    fit = least_squares(
+        lambda p: rows.errors(gap.length(built(p - 1), rows) - wanted),
+        np.ones(count),
+        loss="soft_l1",
+        f_scale=2e-3 / np.sqrt(rows.poses),
+        diff_step=1e-6,
+        max_nfev=25,
+    )
+    return fit.x - 1
+
+
+def _sphere(name: str, body: str, center: np.ndarray, radius: float) -> Surface:
+    size = np.array([radius, 0.0, 0.0])
+    return Surface(name, "sphere", body, Frame(center, np.eye(3)), size, np.zeros(3))
+
+
+def _globe(count: int) -> np.ndarray:
+    """Return directions (count, 3) spread evenly (Fibonacci's spiral)."""
+    index = np.arange(count) + 0.5
+    height = 1 - 2 * index / count
+    angle = np.pi * (1 + 5**0.5) * index
+    radius = np.sqrt(1 - height**2)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-15)
