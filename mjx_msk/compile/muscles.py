@@ -6,7 +6,6 @@ import numpy as np
 from mjx_msk.compile.actuators import add_actuator
 from mjx_msk.compile.functions import compose, error, quartic, series
 from mjx_msk.compile.motions import independent_of, interval_of
-from mjx_msk.compile.posed import rows_of
 from mjx_msk.compile.routes import Route, Wrap, route
 from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion, tie
 from mjx_msk.compile.source import (
@@ -32,12 +31,11 @@ def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
     What was skipped or approximated is named by texts ``skipped/...`` and ``approximated/...``.
     """
     notes = {f"skipped/{name}": reason for name, reason in source.skipped.items()}
-    if source.muscles:
-        rows = rows_of(spec, source)
+    if source.muscles and source.rows is not None:
         surfaces = {surface.name: surface for surface in source.surfaces}
         writer = _Writer(spec, source)
         for muscle in source.muscles:
-            found = route(muscle.path, surfaces, rows)
+            found = route(muscle.path, surfaces, source.rows)
             writer.add(muscle.path, found)
             add_actuator(spec, muscle)
             notes |= {f"approximated/{name}": text for name, text in found.approximated.items()}
@@ -50,8 +48,7 @@ class _Writer:
 
     def __init__(self, spec: mujoco.MjSpec, source: Source) -> None:
         self._spec, self._source = spec, source
-        self._geoms: dict[int, str] = {}  # by the identity of the surface
-        self._sides: dict[str, list[np.ndarray]] = {}  # by the name of the geom
+        self._sides: dict[str, list[np.ndarray]] = {}  # sides in use, by geom
         self._slides: dict[tuple[float, ...], tuple[np.ndarray, ...]] = {}
 
     def add(self, path: Path, found: Route) -> None:
@@ -76,10 +73,11 @@ class _Writer:
 
     def _geom(self, path: Path, surface: Surface) -> str:
         """Return the name of a surface's geom, adding it at its first use."""
-        if id(surface) in self._geoms:
-            return self._geoms[id(surface)]
         own = any(surface is s for s in self._source.surfaces)
         name = f"wrap/{surface.name}" if own else f"wrap/{path.name}/{surface.name}"
+        if name in self._sides:
+            return name
+        self._sides[name] = []
         sphere, cylinder = mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CYLINDER
         rotation = surface.frame.rotation
         if surface.body == GROUND:
@@ -96,14 +94,15 @@ class _Writer:
             group=WRAP_GROUP,
             rgba=[0.5, 0.6, 0.8, 0.3],
         )
-        self._geoms[id(surface)] = name
         return name
 
     def _side(self, geom: str, wrap: Wrap) -> str:
         """Return the name of the side site of a wrap, or nothing; equal sides are one site."""
         if wrap.side is None:
             return ""
-        known = self._sides.setdefault(geom, [])
+        if wrap.gate is not None:
+            return self._gate(geom, wrap)
+        known = self._sides[geom]
         index = next((i for i, s in enumerate(known) if np.allclose(s, wrap.side)), len(known))
         name = f"{geom}/side" + (f"/{index + 1}" if index else "")
         if index == len(known):
@@ -114,13 +113,38 @@ class _Writer:
             )
         return name
 
+    def _gate(self, geom: str, wrap: Wrap) -> str:
+        """Return the name of a side site that a coordinate slides from one side to the other."""
+        assert wrap.gate is not None
+        assert wrap.side is not None
+        name, polynomial = f"{geom}/side", wrap.gate[1]
+        surface, driver = wrap.surface, wrap.gate[0]
+        driver, chain = independent_of(self._source, driver)
+        interval = interval_of(self._source.coordinates[driver])
+        switch = compose(ScalarFunction(polynomial, tuple(polynomial.coef)), chain)
+        coefficients = quartic(switch, interval)
+        side = in_world(surface.body, wrap.side)
+        place = in_world(surface.body, surface.frame.position) + coefficients[0] * side
+        body = self._body(surface.body, name, place)
+        body.add_joint(
+            name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=side, limited=False,
+            armature=_ARMATURE,
+        )  # fmt: skip
+        tie(self._spec, name, driver, coefficients * [0, 1, 1, 1, 1])
+        body.add_site(name=name, size=[0.003, 0, 0], group=PATH_GROUP)
+        return name
+
+    def _body(self, parent: str, name: str, place: np.ndarray) -> mujoco.MjsBody:
+        """Add a body of next to no mass, which only carries sites."""
+        body = mujoco_body(self._spec, parent).add_body(name=name, pos=place, mass=_MASS)
+        body.explicitinertial = True
+        body.inertia = np.full(3, _MASS)
+        return body
+
     def _moving_site(self, path: Path, point: MovingPoint) -> str:
         """Return the name of a site on a body of its own, which slides where the point goes."""
         name = f"path/{path.name}/{point.name}"
-        body = mujoco_body(self._spec, point.body).add_body(name=name, mass=_MASS)
-        body.explicitinertial = True
-        body.inertia = np.full(3, _MASS)
-        place = np.zeros(3)
+        body, place = self._body(point.body, name, np.zeros(3)), np.zeros(3)
         for index, (coordinate, function) in enumerate(point.functions):
             if coordinate is None:
                 place[index] = function.evaluate(np.zeros(1))[0]

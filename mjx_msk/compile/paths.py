@@ -13,19 +13,19 @@ import numpy as np
 
 from mjx_msk.compile.frames import frame_of, point_in_body
 from mjx_msk.compile.functions import constant, read_function
+from mjx_msk.compile.posed import Rows
 from mjx_msk.compile.source import (
     ConditionalPoint,
     Contact,
     Coordinate,
     Coupling,
+    Frame,
     Joint,
     MovingPoint,
     Muscle,
     Path,
     Point,
-    Poses,
     Surface,
-    with_coupled,
 )
 
 POSES, STEPPED = 300, 80
@@ -76,10 +76,10 @@ def _shape(opensim: Any, wrap: Any) -> tuple[Any, list[float]]:
 
 
 class Muscles(NamedTuple):
-    """The muscles of a model, the poses of their lengths, and what was skipped."""
+    """The muscles of a model, the poses in which they were seen, and what was skipped."""
 
     muscles: tuple[Muscle, ...]
-    poses: Poses
+    rows: Rows | None
     skipped: dict[str, str]
 
 
@@ -99,9 +99,9 @@ def read_muscles(
             readers[muscle.getName()] = _Path(opensim, muscle, surfaces)
         except _UnsupportedError as reason:
             skipped[muscle.getName()] = str(reason)
-    poses = sample_poses(coordinates, couplings) if readers else Poses({}, {})
+    rows = None
     if readers:
-        _sample(model, coordinates, couplings, poses, joints, list(readers.values()))
+        rows = _sample(model, coordinates, couplings, joints, list(readers.values()))
     muscles = []
     for name, reader in readers.items():
         muscle = model.getMuscles().get(name)
@@ -121,7 +121,7 @@ def read_muscles(
                 max_velocity=muscle.getMaxContractionVelocity(),
             )
         )
-    return Muscles(tuple(muscles), poses, skipped)
+    return Muscles(tuple(muscles), rows, skipped)
 
 
 class _UnsupportedError(Exception):
@@ -135,6 +135,8 @@ class _Path:
         self._opensim = opensim
         self._geometry = muscle.getGeometryPath()
         self.points = [_read_point(opensim, p) for p in self._geometry.getPathPointSet()]
+        if len(self.points) < 2:
+            raise _UnsupportedError("its path has fewer than two points")
         self.surfaces: list[Surface] = []
         self._by_path: dict[str, Surface] = {}
         wraps = self._geometry.getWrapSet()
@@ -242,63 +244,93 @@ def _drivers(point: Point | ConditionalPoint | MovingPoint) -> Iterator[str]:
         yield from (name for name, _ in point.functions if name is not None)
 
 
-def sample_poses(coordinates: Mapping[str, Coordinate], couplings: Mapping[str, Coupling]) -> Poses:
-    """Return random values (P,) of every coordinate in its range, and steps; locked ones stay.
+def _poses(
+    coordinates: Mapping[str, Coordinate], couplings: Mapping[str, Coupling]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return random values (P,) of every coordinate, and steps (S,) of the independent ones.
 
-    A coordinate of the left side takes the same random numbers as that of the right one, so that
-    what is fitted to them comes out as mirror images.
+    Values are uniform in the range, a few at its ends; locked coordinates stay. A coordinate of
+    the left side takes the same random numbers as that of the right one, so that what is fitted
+    to them comes out as mirror images.
     """
     values, steps = {}, {}
     for c in coordinates.values():
-        if c.locked:
+        low, high = np.clip(c.range, -_FAR, _FAR)
+        if c.locked or high - low < 1e-6:
             values[c.name] = np.full(POSES, c.default)
             continue
         base = c.name.removesuffix("_r").removesuffix("_l")
         rng = np.random.default_rng(zlib.crc32(base.encode()))
-        low, high = np.clip(c.range, -_FAR, _FAR)
         share = np.clip(rng.uniform(-_ENDS, 1 + _ENDS, POSES), 0, 1)
         values[c.name] = low + (high - low) * share
-        if c.name not in couplings and high - low > 1e-6:
-            middle = (low + high) / 2
-            inwards = np.where(values[c.name][:STEPPED] > middle, -1.0, 1.0)
+        if c.name not in couplings:
+            inwards = np.where(share[:STEPPED] > 0.5, -1.0, 1.0)
             steps[c.name] = inwards * min(STEP, (high - low) / 20)
-    return Poses(with_coupled(values, couplings), steps)
+    return _with_coupled(values, couplings), steps
+
+
+def _with_coupled(
+    values: Mapping[str, np.ndarray], couplings: Mapping[str, Coupling]
+) -> dict[str, np.ndarray]:
+    """Return the values with every coupled coordinate where its coupler puts it."""
+    values, waiting = dict(values), dict(couplings)
+    while waiting:
+        ready = [name for name, c in waiting.items() if c.independent not in waiting]
+        if not ready:
+            break  # a circle, which the skeleton reports
+        for name in ready:
+            coupling = waiting.pop(name)
+            values[name] = coupling.function.evaluate(values[coupling.independent])
+    return values
 
 
 def _sample(
     model: Any,
     coordinates: Mapping[str, Coordinate],
     couplings: Mapping[str, Coupling],
-    poses: Poses,
     joints: tuple[Joint, ...],
     paths: list[_Path],
-) -> None:
-    """Pose OpenSim's model and let every path note what it does."""
+) -> Rows:
+    """Pose OpenSim's model, let every path note what it does, and return the poses."""
     state = model.initSystem()
     movable = {c.getName(): c for c in model.getCoordinateSet() if not c.getLocked(state)}
+    bodies = {body.getName(): body for body in [model.getGround(), *model.getBodySet()]}
+    bodies = {name: bodies[name] for name in sorted(set().union(*(p.bodies for p in paths)))}
+    frames: dict[str, list[Frame]] = {name: [] for name in bodies}
 
     def pose(values: Mapping[str, np.ndarray], index: int) -> None:
         for name, coordinate in movable.items():
             coordinate.setValue(state, float(values[name][index]), False)
         model.realizePosition(state)
+        for name, body in bodies.items():
+            frames[name].append(frame_of(body.getTransformInGround(state)))
 
+    values, steps = _poses(coordinates, couplings)
     for index in range(POSES):
-        pose(poses.values, index)
+        pose(values, index)
         for path in paths:
             path.sample(state)
-    for name, step in poses.steps.items():
-        crossing = [
-            path for path in paths if crosses(path.bodies, path.drivers, name, joints, couplings)
-        ]
+    blocks, step, start = [values], {}, POSES
+    for name, size in steps.items():
+        crossing = [p for p in paths if crosses(p.bodies, p.drivers, name, joints, couplings)]
         if not crossing:
             continue
-        moved = {key: value[:STEPPED] for key, value in poses.values.items()}
-        moved[name] = moved[name] + step
-        moved = with_coupled(moved, couplings)
+        moved = {key: value[:STEPPED] for key, value in values.items()}
+        moved = _with_coupled(moved | {name: moved[name] + size}, couplings)
         for index in range(STEPPED):
             pose(moved, index)
             for path in crossing:
                 path.step(state, name)
+        blocks.append(moved)
+        step[name] = (slice(start, start + STEPPED), size)
+        start += STEPPED
+    return Rows(
+        {name: np.array([f.position for f in found]) for name, found in frames.items()},
+        {name: np.array([f.rotation for f in found]) for name, found in frames.items()},
+        {key: np.concatenate([block[key] for block in blocks]) for key in values},
+        POSES,
+        step,
+    )
 
 
 def crosses(

@@ -1,31 +1,22 @@
-"""The compiled skeleton in the poses in which OpenSim's muscle paths were sampled."""
+"""The poses in which OpenSim's muscle paths were sampled."""
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
-from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
-from mjx_msk.compile.source import (
-    GROUND,
-    ConditionalPoint,
-    Frame,
-    MovingPoint,
-    Path,
-    Point,
-    Source,
-    with_coupled,
-)
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.source import ConditionalPoint, Frame, MovingPoint, Path, Point
 
 CLIP = 0.02  #: m: OpenSim itself goes the long way round in a pose or two
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Bodies in R rows: sampled poses first, then steps of one coordinate after the other."""
+    """R rows: sampled poses first, then steps of one coordinate after the other from the first S.
 
-    position: dict[str, np.ndarray]  #: body -> (R, 3) m, world
+    Frames are OpenSim's (Y up).
+    """
+
+    position: dict[str, np.ndarray]  #: body -> (R, 3) m, in the ground
     rotation: dict[str, np.ndarray]  #: body -> (R, 3, 3)
     values: dict[str, np.ndarray]  #: coordinate -> (R,)
     poses: int  #: P
@@ -57,7 +48,7 @@ class Rows:
         return part, taken
 
     def place(self, point: Point | MovingPoint) -> np.ndarray:
-        """Return a point's place in the world (R, 3), m."""
+        """Return a point's place in the ground (R, 3), m."""
         if isinstance(point, MovingPoint):
             columns = [
                 function.evaluate(np.zeros(1) if name is None else self.values[name])
@@ -70,7 +61,7 @@ class Rows:
         return self.position[point.body] + np.einsum("rij,rj->ri", self.rotation[point.body], local)
 
     def local(self, body: str, frame: Frame, places: np.ndarray) -> np.ndarray:
-        """Return world places (R, 3) in a frame of a body."""
+        """Return places in the ground (R, 3) in a frame of a body."""
         in_body = np.einsum("rji,rj->ri", self.rotation[body], places - self.position[body])
         return (in_body - frame.position) @ frame.rotation
 
@@ -96,37 +87,6 @@ class Rows:
             found.append((difference[rows] - difference[: len(size)]) / size)
         return float(np.sqrt(np.mean([np.mean(np.minimum(np.abs(f), CLIP) ** 2) for f in found])))
 
-
-def rows_of(spec: mujoco.MjSpec, source: Source) -> Rows:
-    """Pose the skeleton ``spec`` as OpenSim's was."""
-    model = spec.copy().compile()
-    poses = source.poses
-    count = len(next(iter(poses.values.values())))
-    blocks, step, start = [poses.values], {}, count
-    for name, size in poses.steps.items():
-        moved = {key: value[: len(size)] for key, value in poses.values.items()}
-        moved[name] = moved[name] + size
-        blocks.append(with_coupled(moved, source.couplings))
-        step[name] = (slice(start, start + len(size)), size)
-        start += len(size)
-    values = {key: np.concatenate([block[key] for block in blocks]) for key in poses.values}
-    qpos = np.tile(model.qpos0, (start, 1))
-    for index in range(model.njnt):
-        if (name := model.joint(index).name) in values:
-            qpos[:, model.jnt_qposadr[index]] = values[name]
-    qpos = follow(model, qpos)
-    data = mujoco.MjData(model)
-    position, rotation = np.zeros((start, model.nbody, 3)), np.zeros((start, model.nbody, 9))
-    for index in range(start):
-        data.qpos = qpos[index]
-        mujoco.mj_kinematics(model, data)
-        position[index], rotation[index] = data.xpos, data.xmat
-    names = {body.name: model.body(body.name).id for body in source.bodies}
-    return Rows(
-        {GROUND: np.zeros((start, 3))} | {n: position[:, i] for n, i in names.items()},
-        {GROUND: np.tile(WORLD_FROM_GROUND, (start, 1, 1))}
-        | {n: rotation[:, i].reshape(-1, 3, 3) for n, i in names.items()},
-        values,
-        count,
-        step,
-    )
+    def mostly(self, difference: np.ndarray, bound: float) -> bool:
+        """Return whether 95 of 100 lengths differ by less than ``bound`` (m)."""
+        return bool(np.quantile(np.abs(difference[: self.poses]), 0.95) < bound)

@@ -115,7 +115,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
         spheres=tuple(_read_spheres(opensim, model)),
         surfaces=tuple(surfaces.values()),
         muscles=muscles.muscles,
-        poses=muscles.poses,
+        rows=muscles.rows,
         skipped=muscles.skipped,
     )
 

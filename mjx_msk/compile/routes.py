@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.posed import Rows
+from mjx_msk.compile.posed import CLIP, Rows
 from mjx_msk.compile.source import (
     ConditionalPoint,
     Contact,
@@ -32,17 +33,26 @@ from mjx_msk.compile.wrapping import around_cylinder, around_sphere
 
 VIA_RADIUS = 1e-4  #: m, a sphere that is a point
 GOOD = 6e-4  #: m, an error after which nothing better is sought
+FAIR = 1.2e-3  #: m, the same before what costs more joints or looks less like the source
+EXACT = 1e-4  #: m, the same where nearly all lengths are this close: the rest is OpenSim's
+RARE = 0.02  #: of the poses: a surface that is touched less often is left out
+WORTH = 0.7  #: what a fit must bring an error down to, to replace what the source has
 _FIT_POSES, _FIT_STEPS = 100, 30  #: of the sampled ones, for fits
-_RADII = (0.003, 0.012, 0.03)  #: m, at which fits begin
+_RADII = (0.005, 0.02)  #: m, at which fits begin
 _DIGITS = 4  #: of fitted places in m: coarse, so that every machine writes the same model
 
 
 @dataclass(frozen=True, eq=False)
 class Wrap:
-    """A sphere or cylinder that a tendon goes round, and the direction of its side site if any."""
+    """A sphere or cylinder that a tendon goes round, and the direction of its side site if any.
+
+    With a ``gate`` the side site is where ``side`` points while the gate's polynomial of its
+    coordinate is positive, and opposite while it is negative.
+    """
 
     surface: Surface
     side: np.ndarray | None = None  #: (3,) in the surface's body
+    gate: tuple[str, Polynomial] | None = None
 
     @property
     def side_place(self) -> np.ndarray:
@@ -121,26 +131,28 @@ def length(elements: Filling, rows: Rows) -> np.ndarray:
         else:
             surface = wrap.surface
             ends = [rows.local(surface.body, surface.frame, place) for place in places]
-            side = (
-                None
-                if wrap.side is None
-                else 2 * surface.size[0] * (surface.frame.rotation.T @ wrap.side)
-            )
+            side = None
+            if wrap.side is not None:
+                side = 2 * surface.size[0] * (surface.frame.rotation.T @ wrap.side)
+            if wrap.gate is not None:
+                name, polynomial = wrap.gate
+                side = np.sign(polynomial(rows.values[name]))[:, None] * side
             around = around_cylinder if surface.kind == "cylinder" else around_sphere
-            total = total + around(*ends, surface.size[0], side)
+            total = total + around(ends[0], ends[1], surface.size[0], side)
         start, wrap = element, None
     return total
 
 
 def _gaps(path: Path, rows: Rows) -> Iterator[_Gap]:
+    last = len(path.points) - 1
     always = [
         index
         for index, point in enumerate(path.points)
-        if not isinstance(point, ConditionalPoint) or rows.active(point).all()
+        if index in (0, last) or not isinstance(point, ConditionalPoint) or rows.active(point).all()
     ]
     for after, before in itertools.pairwise(always):
         between = [p for p in path.points[after + 1 : before] if isinstance(p, ConditionalPoint)]
-        inside = [contact for contact in path.contacts if after <= contact.after < before]
+        inside = [c for c in path.contacts if after <= c.after < before and c.share >= RARE]
         yield _Gap(
             path.points[after],
             path.points[before],
@@ -153,12 +165,14 @@ def _filling(gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.nda
     """Return the filling that brings the gap's length closest to ``wanted`` (R,)."""
     best: Filling = ()
     lowest = rows.cost(gap.length((), rows) - wanted)
-    for candidates in (_simple, _parted, _fitted):
+    for candidates in (_simple, _gated, _parted, _fitted):
+        bar = lowest * (WORTH if best else 1 - 1e-6)
         for candidate in candidates(gap, surfaces, rows, wanted):
             cost = rows.cost(gap.length(candidate, rows) - wanted)
-            if cost < lowest * (1 - 1e-4) - 1e-9:
+            if cost < min(bar, lowest * (1 - 1e-4)):
                 best, lowest = candidate, cost
-        if lowest < GOOD:
+        good = GOOD if candidates is _simple else FAIR
+        if lowest < good or rows.mostly(gap.length(best, rows) - wanted, EXACT):
             break
     return best
 
@@ -225,13 +239,54 @@ def _via(gap: _Gap, point: Point, rows: Rows, wanted: np.ndarray) -> Wrap:
     detour = np.linalg.norm(start, axis=1) + np.linalg.norm(end, axis=1)
     straight = np.linalg.norm(way, axis=1)
 
-    def cost(direction: np.ndarray) -> float:
-        return rows.cost(np.where(nearest @ direction >= 0, straight, detour) - wanted)
+    short = [wanted[: rows.poses], straight[: rows.poses], detour[: rows.poses]]
+    errors = np.minimum(np.abs([short[1] - short[0], short[2] - short[0]]), CLIP)
 
-    best = min(_globe(300), key=cost)
-    for spread in (0.15, 0.05, 0.02):  # closer and closer around the best one
-        best = min([best, *_unit(best + spread * _globe(60))], key=cost)
-    return Wrap(surface, _unit(np.round(best, 3)))
+    def costs(directions: np.ndarray) -> np.ndarray:
+        free = nearest[: rows.poses] @ directions.T >= 0
+        return (np.where(free, errors[0][:, None], errors[1][:, None]) ** 2).mean(axis=0)
+
+    best = _globe(1000)
+    for spread in (0.1, 0.05):  # the middle of those that do equally well, closer and closer
+        found = costs(best)
+        middle = best[found <= found.min() * 1.02 + 1e-12]
+        middle = _unit(middle[np.argmin(costs(middle))] if spread > 0.05 else middle.mean(axis=0))
+        best = _unit(np.concatenate([middle[None], middle + spread * _globe(400)]))
+    found = costs(best)
+    near = best[found <= found.min() * 1.02 + 1e-12]
+    sides = [near.mean(axis=0), *near[:: max(1, len(near) // 30)]]
+    wraps = [Wrap(surface, _unit(np.round(_unit(side), 3))) for side in sides]
+    exact = [rows.cost(gap.length((wrap,), rows) - wanted) for wrap in wraps]
+    return wraps[0] if exact[0] < 1.2 * min(exact) else wraps[int(np.argmin(exact))]
+
+
+def _gated(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[Filling]:
+    """Yield via points that a coordinate switches on and off, as OpenSim does.
+
+    With a neighbour at ``w`` from the point on the same body, the straight path is nearest to the
+    point at ``v = w - (w d) d`` (``d`` its direction), so that ``v w >= 0`` in every pose: a side
+    site towards the neighbour keeps the path free, one on the other side always bends it.
+    """
+    for point in gap.conditional:
+        for stop in (gap.start, gap.end):
+            if isinstance(stop, MovingPoint) or stop.body != point.body:
+                continue
+            side = _unit(stop.position - point.position)
+            surface = _sphere(point.name, point.body, point.position, VIA_RADIUS)
+            yield (Wrap(surface, side, (point.coordinate, _outside(point, rows))),)
+
+
+def _outside(point: ConditionalPoint, rows: Rows) -> Polynomial:
+    """Return a polynomial of the coordinate that is negative where the point is active."""
+    values = rows.values[point.coordinate]
+    low, high = point.range
+    if low <= values.min():
+        return Polynomial([-high, 1.0])
+    if high >= values.max():
+        return Polynomial([low, -1.0])
+    return Polynomial([low * high, -low - high, 1.0])
 
 
 def _parted(
@@ -293,8 +348,12 @@ def _fitted(
         for move, count in ((_moved_cylinder, 6), (_moved_sphere, 4)):
             for radius in _RADII:
                 begin = partial(move, name, body, frame, radius)
-                p = _least(gap, lambda p, begin=begin: (begin(p),), count, part, target)
+                p = _least(gap, partial(_alone, begin), count, part, target)
                 yield (begin(p, _DIGITS),)
+
+
+def _alone(begin: Callable[[np.ndarray], Wrap], p: np.ndarray) -> Filling:
+    return (begin(p),)
 
 
 def _bends(
@@ -364,7 +423,7 @@ def _least(
         loss="soft_l1",
         f_scale=2e-3 / np.sqrt(rows.poses),
         diff_step=1e-6,
-        max_nfev=25,
+        max_nfev=20,
     )
     return fit.x - 1
 
@@ -375,12 +434,16 @@ def _sphere(name: str, body: str, center: np.ndarray, radius: float) -> Surface:
 
 
 def _globe(count: int) -> np.ndarray:
-    """Return directions (count, 3) spread evenly (Fibonacci's spiral)."""
-    index = np.arange(count) + 0.5
-    height = 1 - 2 * index / count
+    """Return directions (count, 3) spread evenly (Fibonacci's spiral), with mirror images in z.
+
+    OpenSim's bodies are mirror images of each other in z, and so come out what is chosen.
+    """
+    index = np.arange(count // 2) + 0.5
+    height = 1 - 4 * index / count  # -1..1
     angle = np.pi * (1 + 5**0.5) * index
     radius = np.sqrt(1 - height**2)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+    half = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+    return np.concatenate([half, half * [1, 1, -1]])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -3,11 +3,14 @@
 Frames, units and signs are OpenSim's (metres, radians, Y up). ``reader`` makes these objects.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from mjx_msk.compile.posed import Rows
 
 GROUND = "ground"
 
@@ -165,16 +168,8 @@ class Path:
     name: str
     points: tuple[Point | ConditionalPoint | MovingPoint, ...]
     contacts: tuple[Contact, ...]
-    lengths: np.ndarray  #: m, (P,) in the model's ``poses``
-    stepped: dict[str, np.ndarray]  #: coordinate -> (S,) m, after ``poses.steps``
-
-
-@dataclass(frozen=True, eq=False)
-class Poses:
-    """Sampled poses: P values of every coordinate, and steps away from the first S of them."""
-
-    values: dict[str, np.ndarray]  #: coordinate -> (P,)
-    steps: dict[str, np.ndarray]  #: independent coordinate -> (S,), what it was moved by
+    lengths: np.ndarray  #: m, (P,) in the sampled poses (``posed.Rows``)
+    stepped: dict[str, np.ndarray]  #: coordinate -> (S,) m, after its steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,20 +204,5 @@ class Source:
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
-    poses: Poses = field(default_factory=lambda: Poses({}, {}))
+    rows: "Rows | None" = None  #: the poses in which the muscles' paths were sampled
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
-
-
-def with_coupled(
-    values: Mapping[str, np.ndarray], couplings: Mapping[str, Coupling]
-) -> dict[str, np.ndarray]:
-    """Return values of coordinates with every coupled one where its coupler puts it."""
-    values, waiting = dict(values), dict(couplings)
-    while waiting:
-        ready = [name for name, c in waiting.items() if c.independent not in waiting]
-        if not ready:
-            break  # a circle, which the skeleton reports
-        for name in ready:
-            coupling = waiting.pop(name)
-            values[name] = coupling.function.evaluate(values[coupling.independent])
-    return values

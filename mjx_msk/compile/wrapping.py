@@ -15,10 +15,11 @@ def around_cylinder(
 ) -> np.ndarray:
     """Return lengths (R,) from ``start`` to ``end`` (R, 3) around an endless cylinder along z.
 
-    Both in the cylinder's frame, m. ``side`` (3,), outside the cylinder, is the place of the side
-    site: the path touches on its side, also where a straight line would pass on the other side.
+    Both in the cylinder's frame, m. ``side``, (3,) or (R, 3) and outside the cylinder, is the place
+    of the side site: the path touches on its side, also where a straight line would pass on the
+    other side.
     """
-    flat_side = None if side is None else np.broadcast_to(_unit(side[None, :2]), start[:, :2].shape)
+    flat_side = None if side is None else _unit(np.broadcast_to(side, start.shape)[:, :2])
     legs, arc = _around_circle(start[:, :2], end[:, :2], radius, flat_side)
     wraps = np.isfinite(arc)
     flat = np.where(wraps, legs + arc, 0.0)
