@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, linprog
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile.posed import CLIP, Rows
@@ -31,7 +31,7 @@ from mjx_msk.compile.source import (
 )
 from mjx_msk.compile.wrapping import around_cylinder, around_sphere
 
-VIA_RADIUS = 1e-4  #: m, a sphere that is a point
+VIA_RADIUS = 1e-5  #: m, a sphere that is a point
 GOOD = 6e-4  #: m, an error after which nothing better is sought
 FAIR = 1.2e-3  #: m, the same before what costs more joints or looks less like the source
 EXACT = 1e-4  #: m, the same where nearly all lengths are this close: the rest is OpenSim's
@@ -230,14 +230,9 @@ def _sided(gap: _Gap, surface: Surface, rows: Rows, wanted: np.ndarray) -> Wrap:
 def _via(gap: _Gap, point: Point, rows: Rows, wanted: np.ndarray) -> Wrap:
     """Return a via point with the side that makes it count when it should."""
     surface = _sphere(point.name, point.body, point.position, VIA_RADIUS)
-    start, end = (
-        rows.local(point.body, surface.frame, rows.place(p)) for p in (gap.start, gap.end)
-    )
-    way = end - start
-    share = -(way * start).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
-    nearest = start + np.clip(share, 0, 1)[:, None] * way
+    (start, end), nearest = _passing(gap, point, rows)
     detour = np.linalg.norm(start, axis=1) + np.linalg.norm(end, axis=1)
-    straight = np.linalg.norm(way, axis=1)
+    straight = np.linalg.norm(end - start, axis=1)
 
     short = [wanted[: rows.poses], straight[: rows.poses], detour[: rows.poses]]
     errors = np.minimum(np.abs([short[1] - short[0], short[2] - short[0]]), CLIP)
@@ -265,17 +260,38 @@ def _gated(
 ) -> Iterator[Filling]:
     """Yield via points that a coordinate switches on and off, as OpenSim does.
 
-    With a neighbour at ``w`` from the point on the same body, the straight path is nearest to the
-    point at ``v = w - (w d) d`` (``d`` its direction), so that ``v w >= 0`` in every pose: a side
-    site towards the neighbour keeps the path free, one on the other side always bends it.
+    The straight path passes the point at ``v`` (its nearest place, seen from the point). With a
+    direction ``n`` for which ``v n > 0`` in every pose, a side site towards ``n`` keeps the
+    path free, and one on the other side always bends it. There is one at least where a
+    neighbour, at ``w``, is on the same body: there ``v = w - (w d) d`` (``d`` the direction of the
+    straight path), and ``v w >= 0``. A linear program finds the ``n`` of the largest margin.
     """
     for point in gap.conditional:
-        for stop in (gap.start, gap.end):
-            if isinstance(stop, MovingPoint) or stop.body != point.body:
-                continue
-            side = _unit(stop.position - point.position)
+        _, nearest = _passing(gap, point, rows)
+        directions = _unit(nearest)
+        margin = np.ones((len(directions), 1))
+        found = linprog(
+            c=[0, 0, 0, -1],
+            A_ub=np.hstack([-directions, margin]),
+            b_ub=np.zeros(len(directions)),
+            bounds=[(-1, 1)] * 3 + [(None, 1)],
+        )
+        if found.status == 0 and found.x[3] > -0.1:
             surface = _sphere(point.name, point.body, point.position, VIA_RADIUS)
+            side = _unit(np.round(found.x[:3], 3))
             yield (Wrap(surface, side, (point.coordinate, _outside(point, rows))),)
+
+
+def _passing(gap: _Gap, point: Point, rows: Rows) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the ends of a gap, and the place of the straight path nearest to a point (R, 3).
+
+    All seen from the point, along the axes of its body.
+    """
+    frame = Frame(point.position, np.eye(3))
+    ends = [rows.local(point.body, frame, rows.place(p)) for p in (gap.start, gap.end)]
+    way = ends[1] - ends[0]
+    share = -(way * ends[0]).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
+    return ends, ends[0] + np.clip(share, 0, 1)[:, None] * way
 
 
 def _outside(point: ConditionalPoint, rows: Rows) -> Polynomial:
