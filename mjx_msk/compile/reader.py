@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mjx_msk.compile.drawings import read_drawings
 from mjx_msk.compile.frames import frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
 from mjx_msk.compile.joints import read_axes
@@ -100,6 +101,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
     couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
     surfaces = tuple(read_surfaces(opensim, model))
     muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
+    drawings, undrawn = read_drawings(opensim, model)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
@@ -114,8 +116,9 @@ def _read_model(opensim: Any, model: Any) -> Source:
         spheres=tuple(_read_spheres(opensim, model)),
         surfaces=surfaces,
         muscles=muscles.muscles,
+        drawings=drawings,
         poses=muscles.poses,
-        skipped=muscles.skipped,
+        skipped=muscles.skipped | undrawn,
     )
 
 

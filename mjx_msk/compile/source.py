@@ -5,6 +5,7 @@ Frames, units and signs are OpenSim's (metres, radians, Y up). ``reader`` makes 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -120,6 +121,23 @@ class Surface:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A shape for the eye, fixed to a body or the ground; ``size`` stretches it along ``frame``.
+
+    ``size`` (3,) holds the semi-axes of an ellipsoid or a box, radius, half height, radius of a
+    cylinder along y, radius, height, radius of a cone that stands on the frame's origin along y
+    (m), or the factors of the mesh in ``file``. ``rgba`` is None where any bone colour will do.
+    """
+
+    body: str
+    frame: Frame
+    shape: Literal["mesh", "ellipsoid", "box", "cylinder", "cone"]
+    size: np.ndarray
+    file: str = ""
+    rgba: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Muscle:
     """A muscle-tendon path and its architecture.
 
@@ -151,5 +169,6 @@ class Source:
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
     poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
