@@ -7,13 +7,13 @@ is for the eye only: it has no mass and touches nothing.
 
 import functools
 import itertools
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import mujoco
 import numpy as np
 
 from mjx_msk.compile.look import add_shape
-from mjx_msk.compile.meshes import MeshFolder, check_mesh, read_mesh
+from mjx_msk.compile.meshes import MeshFolder, bare_name, check_mesh, read_mesh
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, mujoco_body, quaternion
 from mjx_msk.compile.source import GROUND, Drawing, Frame, Source
 from mjx_msk.errors import MskError
@@ -86,7 +86,7 @@ def _add_mesh(
     check_mesh(placed, faces)
     if np.prod(drawing.size) < 0:
         faces = faces[:, ::-1]  # a mirrored surface would turn its inside out
-    stem = f"{drawing.body}/{PurePath(drawing.file).stem}"
+    stem = f"{drawing.body}/{bare_name(drawing.file).stem}"
     names = itertools.chain([stem], (f"{stem}/{k}" for k in itertools.count(2)))
     name = next(name for name in names if spec.mesh(name) is None)
     spec.add_mesh(

@@ -22,7 +22,7 @@ def read_drawings(opensim: Any, model: Any) -> tuple[tuple[Drawing, ...], dict[s
         geometry = opensim.Geometry.safeDownCast(component)
         if geometry is None or geometry.getConcreteClassName() in _SIGNS:
             continue
-        if not geometry.get_Appearance().get_visible() or _HIDDEN == geometry.getRepresentation():
+        if not geometry.get_Appearance().get_visible() or geometry.getRepresentation() == _HIDDEN:
             continue
         try:
             drawings.append(_read_drawing(opensim, geometry))

@@ -14,7 +14,7 @@ from mjx_msk.errors import MskError, missing_extra
 if TYPE_CHECKING:
     import trimesh
 
-FACES = 2000  #: triangles a mesh keeps; a skull of 1500 still looks like one
+FACES = 6000  #: triangles a mesh keeps: enough for a rib cage, which is a single one
 _LARGEST_FILE = 64e6  # bytes
 _LARGEST_EXTENT = 100.0  # m; what is larger was drawn in millimetres
 _SMALLEST_AREA = 1e-10  # m^2
@@ -66,8 +66,7 @@ class MeshFolder:
             }
         except OSError as error:
             raise MskError(
-                f"cannot read this folder of bone meshes: {error.strerror or error}.",
-                where=str(folder),
+                f"cannot read the folder of bone meshes {folder}: {error.strerror or error}.",
                 remedy="Give the folder that holds the model's .vtp, .stl or .obj files.",
             ) from error
 
@@ -76,12 +75,17 @@ class MeshFolder:
 
         Only the last part of ``name`` counts, and its case does not.
         """
-        wanted = PurePosixPath(name.replace("\\", "/").lower())
+        wanted = bare_name(name.lower())
         for stem, stretch in ((wanted.stem, 1.0), *_SUBSTITUTES.get(wanted.stem, ())):
             for suffix in dict.fromkeys((wanted.suffix, *_READERS)):
                 if path := self._files.get(stem + suffix):
                     return MeshFile(path, np.array([1.0, stretch, 1.0]), stem != wanted.stem)
         return None
+
+
+def bare_name(name: str) -> PurePosixPath:
+    """Return the last part of a file name of any system."""
+    return PurePosixPath(PurePosixPath(name.replace("\\", "/")).name)
 
 
 def read_mesh(path: Path) -> "trimesh.Trimesh":
