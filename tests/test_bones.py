@@ -1,11 +1,13 @@
 """Bone meshes and shapes on a turned and shifted body, against OpenSim's own transforms."""
 
 import struct
+import sys
 from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
+from fetching import fetched
 from scipy.spatial import KDTree
 
 from mjx_msk import cache
@@ -14,7 +16,6 @@ from mjx_msk.compile import CompileOptions, compile_file, compile_osim, scale_sp
 from mjx_msk.compile.look import GROUP
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
 from mjx_msk.errors import MskError
-from tests.fetching import fetched
 
 opensim = pytest.importorskip("opensim")
 
@@ -346,6 +347,7 @@ HOSTILE = {
     "binary": (vtp(format="binary"), "ASCII"),
     "millimetres": (vtp(vertices=VERTICES * 1000), "millimetres"),
     "a point": (vtp(vertices=VERTICES * 1e-9), "no surface"),
+    "a speck": (vtp(vertices=VERTICES * 1e-5), "no surface"),
     "a line": (vtp(vertices=VERTICES * [1, 0, 0]), "no surface"),
     "entities": (
         '<!DOCTYPE a [<!ENTITY b "0 0 0 ">' + "".join(
@@ -415,6 +417,32 @@ def test_a_path_in_a_name_is_no_obstacle(tmp_path, folder):
     osim = write_model(tmp_path / "a.osim", ("rod", bone("C:\\Geometry\\wedge.vtp")))
     spec = compile_osim(osim, CompileOptions(geometry=folder))
     assert [mesh.name for mesh in spec.meshes] == ["rod/wedge"]
+
+
+def test_a_file_that_is_too_large_is_named(tmp_path, folder):
+    with open(folder / "large.stl", "wb") as file:
+        file.truncate(65_000_000)  # takes no space
+    osim = write_model(tmp_path / "a.osim", ("rod", bone("large.stl")))
+    spec = compile_osim(osim, CompileOptions(geometry=folder))
+    assert "64 MB" in notes(spec)["skipped/mesh large.stl"]
+
+
+def test_a_mesh_of_the_ground_alone_takes_no_look_from_the_bodies(tmp_path, folder):
+    write_mesh(folder / "wedge.vtp")
+    osim = write_model(tmp_path / "a.osim", ("ground", bone("wedge.vtp")))
+    spec = compile_osim(osim, CompileOptions(geometry=folder))
+    assert [geom.type for geom in spec.body("rod").geoms] == [mujoco.mjtGeom.mjGEOM_CAPSULE]
+
+
+@pytest.mark.parametrize("package", ["trimesh", "fast_simplification"])
+def test_a_missing_library_is_said(tmp_path, folder, monkeypatch, package):
+    import trimesh
+
+    trimesh.creation.icosphere(subdivisions=5).export(folder / "ball.stl")
+    osim = write_model(tmp_path / "a.osim", ("rod", bone("ball.stl")))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MskError, match=r"mjx-msk\[opensim\]"):
+        compile_osim(osim, CompileOptions(geometry=folder))
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path):

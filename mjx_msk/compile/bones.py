@@ -16,7 +16,6 @@ from mjx_msk.compile.look import add_shape
 from mjx_msk.compile.meshes import MeshFolder, bare_name, check_mesh, read_mesh
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, mujoco_body, quaternion
 from mjx_msk.compile.source import GROUND, Drawing, Frame, Source
-from mjx_msk.errors import MskError
 
 _DIGITS = 5  # of a vertex in m: a hundredth of a millimetre
 _CONE_SIDES = 32
@@ -45,7 +44,7 @@ def add_bones(spec: mujoco.MjSpec, source: Source, geometry: Path | None) -> set
     for drawing in source.drawings:
         if drawing.shape != "mesh":
             _add_simple(spec, drawing)
-    if drawn:  # a model with bones leaves bare what its author left bare
+    if drawn - {GROUND}:  # a model with bones leaves bare what its author left bare
         drawn |= {body.name for body in source.bodies} - {d.body for d in meshes}
     return drawn | {d.body for d in source.drawings} - {d.body for d in meshes}
 
@@ -64,8 +63,8 @@ def _add_meshes(spec: mujoco.MjSpec, drawings: list[Drawing], folder: MeshFolder
         try:
             mesh = read(found.path)
             _add_mesh(spec, drawing, mesh.vertices * found.stretch, mesh.faces)
-        except MskError as error:
-            notes[f"skipped/mesh {drawing.file}"] = error.what
+        except ValueError as error:
+            notes[f"skipped/mesh {drawing.file}"] = str(error)
             continue
         drawn.add(drawing.body)
         if found.substitute:
@@ -82,7 +81,7 @@ def _add_mesh(
 ) -> None:
     """Add a mesh of its own for a drawing: vertices (V, 3) m in the file's axes, faces (F, 3)."""
     place = _in_mujoco(drawing)
-    placed = place.position + (vertices * drawing.size) @ place.rotation.T
+    placed = (place.position + (vertices * drawing.size) @ place.rotation.T).round(_DIGITS)
     check_mesh(placed, faces)
     if np.prod(drawing.size) < 0:
         faces = faces[:, ::-1]  # a mirrored surface would turn its inside out
@@ -91,7 +90,7 @@ def _add_mesh(
     name = next(name for name in names if spec.mesh(name) is None)
     spec.add_mesh(
         name=name,
-        uservert=placed.round(_DIGITS).ravel(),
+        uservert=placed.ravel(),
         userface=faces.ravel(),
         inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,  # bones are rarely watertight
     )

@@ -23,21 +23,21 @@ _SMALLEST_AREA = 1e-10  # m^2
 # after Rajagopal have a femur of 0.4096 m where those after Delp have 0.3958 m, and a tibia of
 # 0.400 m for 0.430 m; old ones name the right side without a letter.
 _FEMUR, _TIBIA = 0.4096 / 0.3958, 0.400 / 0.430
-_SUBSTITUTES: dict[str, tuple[tuple[str, float], ...]] = {
-    "r_femur": (("femur_r", _FEMUR),),
-    "l_femur": (("femur_l", _FEMUR),),
-    "r_tibia": (("tibia_r", _TIBIA),),
-    "l_tibia": (("tibia_l", _TIBIA),),
-    "r_fibula": (("fibula_r", _TIBIA),),
-    "l_fibula": (("fibula_l", _TIBIA),),
-    "fibula": (("fibula_r", 1.0),),
-    "pelvis": (("r_pelvis", 1.0),),
-    "talus": (("talus_rv", 1.0),),
-    "r_talus": (("talus_rv", 1.0),),
-    "l_talus": (("talus_lv", 1.0),),
-    "r_foot": (("foot", 1.0),),
-    "r_bofoot": (("bofoot", 1.0),),
-    "hat_ribs": (("hat_ribs_scap", 1.0),),
+_SUBSTITUTES: dict[str, tuple[str, float]] = {
+    "r_femur": ("femur_r", _FEMUR),
+    "l_femur": ("femur_l", _FEMUR),
+    "r_tibia": ("tibia_r", _TIBIA),
+    "l_tibia": ("tibia_l", _TIBIA),
+    "r_fibula": ("fibula_r", _TIBIA),
+    "l_fibula": ("fibula_l", _TIBIA),
+    "fibula": ("fibula_r", 1.0),
+    "pelvis": ("r_pelvis", 1.0),
+    "talus": ("talus_rv", 1.0),
+    "r_talus": ("talus_rv", 1.0),
+    "l_talus": ("talus_lv", 1.0),
+    "r_foot": ("foot", 1.0),
+    "r_bofoot": ("bofoot", 1.0),
+    "hat_ribs": ("hat_ribs_scap", 1.0),
 }
 
 
@@ -76,7 +76,8 @@ class MeshFolder:
         Only the last part of ``name`` counts, and its case does not.
         """
         wanted = bare_name(name.lower())
-        for stem, stretch in ((wanted.stem, 1.0), *_SUBSTITUTES.get(wanted.stem, ())):
+        own = (wanted.stem, 1.0)
+        for stem, stretch in (own, _SUBSTITUTES.get(wanted.stem, own)):
             for suffix in dict.fromkeys((wanted.suffix, *_READERS)):
                 if path := self._files.get(stem + suffix):
                     return MeshFile(path, np.array([1.0, stretch, 1.0]), stem != wanted.stem)
@@ -91,7 +92,8 @@ def bare_name(name: str) -> PurePosixPath:
 def read_mesh(path: Path) -> "trimesh.Trimesh":
     """Return the mesh of a .vtp (ASCII), .stl or .obj file with at most about ``FACES`` triangles.
 
-    Raises ``MskError`` for a file that cannot be read, holds no surface, or points nowhere.
+    Raises ``ValueError`` for a file that cannot be read, holds no surface, or points nowhere, and
+    ``MskError`` where the mesh library is not installed.
     """
     try:
         import trimesh
@@ -99,15 +101,11 @@ def read_mesh(path: Path) -> "trimesh.Trimesh":
         raise missing_extra("trimesh", "opensim", "Reading bone meshes") from error
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise MskError(f"larger than {_LARGEST_FILE / 1e6:.0f} MB")
+            raise ValueError(f"larger than {_LARGEST_FILE / 1e6:.0f} MB")
         vertices, faces = _READERS[path.suffix.lower()](path.read_bytes())
-    except MskError:
-        raise
-    except OSError as error:
-        raise MskError(f"cannot be read: {error.strerror or error}") from error
     except Exception as error:  # whatever a parser says of a file that somebody else wrote
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise MskError(f"not a mesh that can be read: {reason}") from error
+        raise ValueError(f"not a mesh that can be read: {reason}") from error
     _check(vertices, faces)
     mesh = trimesh.Trimesh(vertices, faces, process=True)  # joins vertices at the same place
     return _simplified(mesh)
@@ -115,22 +113,22 @@ def read_mesh(path: Path) -> "trimesh.Trimesh":
 
 def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
     if not len(faces):
-        raise MskError("it holds no faces")
+        raise ValueError("it holds no faces")
     if not np.isfinite(vertices).all():
-        raise MskError("its vertices are not all finite")
+        raise ValueError("its vertices are not all finite")
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise MskError("its faces point to vertices that it does not have")
+        raise ValueError("its faces point to vertices that it does not have")
 
 
 def check_mesh(vertices: np.ndarray, faces: np.ndarray) -> None:
-    """Raise ``MskError`` for a placed mesh (m) that is too large or too small to be a bone."""
+    """Raise ``ValueError`` for a placed mesh (m) that is too large or too small to be a bone."""
     extent = float(np.ptp(vertices, axis=0).max())
     if not extent <= _LARGEST_EXTENT:
-        raise MskError(f"it would be {extent:.0f} m large; are its numbers millimetres?")
+        raise ValueError(f"it would be {extent:.0f} m large; are its numbers millimetres?")
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
     if len(vertices) < 4 or area < _SMALLEST_AREA:
-        raise MskError("it has next to no surface")
+        raise ValueError("it has next to no surface")
 
 
 def _simplified(mesh: "trimesh.Trimesh") -> "trimesh.Trimesh":
@@ -151,9 +149,9 @@ def _read_vtp(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         ends = _numbers(piece, "Polys/DataArray[@Name='offsets']", np.int64)
         starts = np.concatenate([[0], ends])[:-1]
         if (ends < starts).any() or (len(ends) and ends[-1] != len(corners)):
-            raise MskError("its polygons do not add up")
+            raise ValueError("its polygons do not add up")
         if len(corners) and (corners.min() < 0 or corners.max() >= len(points)):
-            raise MskError("its faces point to vertices that it does not have")
+            raise ValueError("its faces point to vertices that it does not have")
         vertices.append(points)
         triangles.append(_fans(corners, starts, ends - starts) + before)
         before += len(points)
@@ -163,9 +161,9 @@ def _read_vtp(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 def _numbers(piece: ElementTree.Element, path: str, kind: type) -> np.ndarray:
     array = piece.find(path)
     if array is None:
-        raise MskError(f"it has no {path.split('[')[0]}")
+        raise ValueError(f"it has no {path.split('[')[0]}")
     if array.get("format", "ascii") != "ascii":
-        raise MskError("it is stored in binary; save it as ASCII, as OpenSim needs it")
+        raise ValueError("it is stored in binary; save it as ASCII, as OpenSim needs it")
     return np.array((array.text or "").split(), dtype=kind)
 
 
