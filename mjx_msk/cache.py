@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import platformdirs
 
@@ -35,6 +35,18 @@ class Member:
     """A file inside a wheel."""
 
     path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files with one suffix directly inside a folder of a wheel.
+
+    ``sha256`` pins all of them: see ``folder_sha256``.
+    """
+
+    path: str
+    suffix: str
     sha256: str
 
 
@@ -68,6 +80,11 @@ DEMO_VIDEOS = {
 DEMO_CALIBRATION = Member(
     f"{_DEMO}calibration/Calib.qca.txt",
     "fd90e4bbae3278ef1dc0cdd42a34ee06bf88286f628a02c00a29407aa39e34c5",
+)
+BONES = Folder(  # of the OpenSim project's models; assets/CREDITS.md
+    "Pose2Sim/OpenSim_Setup/Geometry",
+    ".vtp",
+    "685eecbd4d0a8034469008eba1dcae3d6c23d44f7c5bf7235add8ecde6c45da9",
 )
 SPORTS_VIDEO = Member(
     "Sports2D/Demo/demo.mp4", "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
@@ -103,6 +120,24 @@ def fetch(wheel: Wheel, members: tuple[Member, ...]) -> tuple[Path, ...]:
     return paths
 
 
+def fetch_folder(wheel: Wheel, folder: Folder) -> Path:
+    """Return the local copy of a folder of a wheel, downloading it if it is absent or damaged.
+
+    Raises ``MskError`` as ``fetch`` does.
+    """
+    final = cache_dir() / f"{wheel.name}-{wheel.version}" / PurePosixPath(folder.path).name
+    if not (final.is_dir() and folder_sha256(final, folder.suffix) == folder.sha256):
+        with tempfile.TemporaryDirectory() as temporary:
+            content = _read_folder(_download(wheel, Path(temporary)), folder)
+        for name, data in content.items():
+            with replacing(final / name) as part:
+                part.write_bytes(data)
+        for path in final.iterdir():
+            if path.suffix == folder.suffix and path.name not in content:
+                path.unlink()  # a foreign file, which would be taken for one of ours
+    return final
+
+
 def demo_video(camera: str = "cam01") -> Path:
     """Return the demo video of one of four cameras (``cam01`` to ``cam04``).
 
@@ -122,6 +157,11 @@ def sports_video() -> Path:
     return fetch(SPORTS2D, (SPORTS_VIDEO,))[0]
 
 
+def bones() -> Path:
+    """Return the folder of freely licensed OpenSim bone meshes; raises as ``fetch``."""
+    return fetch_folder(POSE2SIM, BONES)
+
+
 def is_intact(path: Path, sha256: str) -> bool:
     """Return whether a file exists and has this sha256."""
     return path.is_file() and file_sha256(path) == sha256
@@ -131,6 +171,17 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file as hexadecimal text."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path, suffix: str) -> str:
+    """Return one sha256 for the files of a folder: of the sorted lines ``<sha256> <name>``."""
+    files = [path for path in folder.iterdir() if path.suffix == suffix]
+    return _listing_sha256({path.name: file_sha256(path) for path in files})
+
+
+def _listing_sha256(digests: dict[str, str]) -> str:
+    lines = "".join(f"{digest} {name}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
@@ -167,6 +218,23 @@ def _extract(archive: Path, member: Member, path: Path) -> None:
         raise MskError(f"{member.path} is not the pinned file.", where=archive.name)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _read_folder(archive: Path, folder: Folder) -> dict[str, bytes]:
+    """Return the files of a folder of a checked archive by their bare names."""
+    with zipfile.ZipFile(archive) as wheel:
+        members = [PurePosixPath(name) for name in wheel.namelist()]
+        content = {
+            # No separator of any system can be in the name, so it stays in the folder it goes to.
+            member.name: wheel.read(str(member))
+            for member in members
+            if str(member.parent) == folder.path and member.suffix == folder.suffix
+            if "\\" not in member.name and ":" not in member.name
+        }
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    if _listing_sha256(digests) != folder.sha256:
+        raise MskError(f"{folder.path} does not hold the pinned files.", where=archive.name)
+    return content
 
 
 def _last_line(text: str) -> str:

@@ -169,7 +169,7 @@ def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
     unused = (spec.actuators, spec.tendons, spec.sensors, spec.excludes, spec.pairs, spec.keys)
     for item in [item for kind in unused for item in kind]:
         spec.delete(item)
-    for item in [*spec.geoms, *(s for s in spec.sites if s.group not in (3, 4))]:
+    for item in [*spec.geoms, *spec.meshes, *(s for s in spec.sites if s.group not in (3, 4))]:
         spec.delete(item)
     for body in spec.bodies[1:]:
         body.explicitinertial = True

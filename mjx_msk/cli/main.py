@@ -107,13 +107,43 @@ class Compile:
     """The .osim file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .xml file to write."""
+    geometry: Path | None = None
+    """Folder with the bone meshes (.vtp, .stl, .obj) that the model names."""
+    bones: bool = False
+    """Draw the model with the bone meshes that `mjx-msk bones` fetches."""
 
     def run(self, terminal: Terminal) -> int:
         """Compile and say where the result is."""
-        from mjx_msk.compile import compile_file
+        from mjx_msk import cache
+        from mjx_msk.compile import CompileOptions, compile_file
 
-        compile_file(self.osim, self.out)
+        if self.bones and self.geometry is not None:
+            raise MskError("--bones and --geometry exclude each other.", remedy="Give one of them.")
+        geometry = cache.bones() if self.bones else self.geometry
+        compile_file(self.osim, self.out, CompileOptions(geometry=geometry))
         terminal.say(f"Wrote {self.out}")
+        return OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bones:
+    """Fetch freely licensed OpenSim bone meshes, for `mjx-msk compile --bones`."""
+
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Copy them into this folder as well."""
+
+    def run(self, terminal: Terminal) -> int:
+        """Fetch the meshes once and say where they are."""
+        from mjx_msk import cache
+        from mjx_msk.files import replacing
+
+        folder = cache.bones()
+        meshes = sorted(folder.glob("*.vtp"))
+        if self.out is not None:
+            for mesh in meshes:
+                with replacing(self.out / mesh.name) as part:
+                    part.write_bytes(mesh.read_bytes())
+        terminal.say(f"{len(meshes)} bone meshes are in {self.out or folder}")
         return OK
 
 
@@ -139,7 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = tyro.cli(
         Annotated[Estimate, tyro.conf.subcommand("estimate")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
-        | Annotated[Compile, tyro.conf.subcommand("compile")],
+        | Annotated[Compile, tyro.conf.subcommand("compile")]
+        | Annotated[Bones, tyro.conf.subcommand("bones")],
         prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip

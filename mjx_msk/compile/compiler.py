@@ -4,6 +4,7 @@ import os
 
 import mujoco
 
+from mjx_msk.compile.bones import add_bones
 from mjx_msk.compile.contact import add_contact_spheres
 from mjx_msk.compile.look import add_look, add_scene
 from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
@@ -61,7 +62,7 @@ def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
     add_scene(spec)
     add_skeleton(spec, source)
-    add_look(spec)
+    add_look(spec, add_bones(spec, source, options.geometry))
     add_contact_spheres(spec, source)
     add_markers(spec, source)
     add_landmarks(spec, read_landmarks())

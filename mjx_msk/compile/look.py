@@ -3,6 +3,8 @@
 Every shape is for the eye only: it has no mass and touches nothing.
 """
 
+from collections.abc import Collection
+
 import mujoco
 import numpy as np
 
@@ -140,20 +142,26 @@ def add_scene(spec: mujoco.MjSpec) -> None:
     )
 
 
-def add_look(spec: mujoco.MjSpec) -> None:
-    """Draw the bones of every body: those of the Rajagopal skeleton by name, others as rods."""
+def add_look(spec: mujoco.MjSpec, drawn: Collection[str] = ()) -> None:
+    """Draw the bones of every body: those of the Rajagopal skeleton by name, others as rods.
+
+    Bodies named in ``drawn`` look right already.
+    """
     _add_lamp(spec.bodies[1])
     sizes = {"world": 1.0}
     for body in spec.bodies[1:]:
         bone = body.name.removesuffix("_r").removesuffix("_l")
         sizes[body.name] = sizes[body.parent.name]
         if bone not in _BONES:
-            _draw_rods(body)
+            if body.name not in drawn:
+                _draw_rods(body)
             continue
         neighbour, distance = _LENGTHS.get(bone, ("", 0.0))
         for child in body.bodies:
             if neighbour and child.name.startswith(neighbour):
                 sizes[body.name] = float(np.linalg.norm(child.pos)) / distance
+        if body.name in drawn:
+            continue
         side = -1.0 if body.name.endswith("_l") else 1.0
         for kind, first, second in _BONES[bone]:
             _draw(body, kind, np.array(first), np.array(second), sizes[body.name], side)
@@ -190,9 +198,9 @@ def _draw(
         _add_capsule(body, mirror * first, mirror * second[:3], size * second[3])
     elif kind == "joint":
         sphere = mujoco.mjtGeom.mjGEOM_SPHERE
-        _add(body, sphere, mirror * first, [size * second[0], 0, 0], "cartilage")
+        add_shape(body, sphere, mirror * first, [size * second[0], 0, 0], "cartilage")
     else:
-        _add(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, mirror * first, size * second, "bone")
+        add_shape(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, mirror * first, size * second, "bone")
 
 
 def _draw_rods(body: mujoco.MjsBody) -> None:
@@ -211,18 +219,19 @@ def _add_capsule(body: mujoco.MjsBody, start: np.ndarray, end: np.ndarray, radiu
     rotation = np.column_stack([across, np.cross(along, across), along])
     size = np.array([radius, np.linalg.norm(end - start) / 2, 0])
     capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
-    _add(body, capsule, (start + end) / 2, size, "bone", quaternion(rotation))
+    add_shape(body, capsule, (start + end) / 2, size, "bone", quaternion(rotation))
 
 
-def _add(
+def add_shape(
     body: mujoco.MjsBody,
     kind: mujoco.mjtGeom,
     position: np.ndarray,
     size: np.ndarray | list[float],
     material: str,
     quat: np.ndarray | None = None,
-) -> None:
-    body.add_geom(
+) -> mujoco.MjsGeom:
+    """Add a geom that is only seen; ``size`` and ``quat`` as MuJoCo has them."""
+    return body.add_geom(
         type=kind,
         pos=position,
         quat=[1, 0, 0, 0] if quat is None else quat,

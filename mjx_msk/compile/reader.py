@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mjx_msk.compile.drawings import read_drawings
 from mjx_msk.compile.frames import frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
 from mjx_msk.compile.joints import read_axes
@@ -101,6 +102,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
     joints = tuple(_read_joint(opensim, joint) for joint in model.getJointSet())
     surfaces = dict(read_surfaces(opensim, model))
     muscles = read_muscles(opensim, model, coordinates, couplings, joints, surfaces)
+    drawings, undrawn = read_drawings(opensim, model)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
@@ -115,8 +117,9 @@ def _read_model(opensim: Any, model: Any) -> Source:
         spheres=tuple(_read_spheres(opensim, model)),
         surfaces=tuple(surfaces.values()),
         muscles=muscles.muscles,
+        drawings=drawings,
         rows=muscles.rows,
-        skipped=muscles.skipped,
+        skipped=muscles.skipped | undrawn,
     )
 
 

@@ -30,7 +30,8 @@ def scale_spec(
       ``f = 1``. In an equality ``y = sum(a_k x^k)`` this makes ``a_k' = a_k f_y / f_x^k``;
     - a geom's size along its own axis ``e`` grows with ``|s * e|``: a capsule's or cylinder's
       length with that of z, its radius with the mean of x and y, a sphere's radius with the mean
-      of the three, an ellipsoid's semi-axes each with its own;
+      of the three, an ellipsoid's semi-axes each with its own, and so does the ``scale`` of a
+      mesh, which must belong to this geom alone;
     - masses are multiplied by one number so that they add up to ``mass_kg`` (kept if None);
     - inertia: times ``s^2`` if the three factors are equal; otherwise that of a cylinder along the
       axis of the smallest moment, of the same radius and length before scaling, with products of
@@ -50,7 +51,7 @@ def scale_spec(
         ratio = mass_kg / sum(body.mass for body in result.bodies)
     for body in result.bodies[1:]:
         _scale_inertia(body, scale[body.name], ratio)
-        _scale_places(body, scale[body.name], scale[body.parent.name])
+        _scale_places(result, body, scale[body.name], scale[body.parent.name])
     _keep_default_pose(result)
     scaled = _rest_lengths(result)
     for actuator in result.actuators:
@@ -98,7 +99,9 @@ def _scale_couplings(spec: mujoco.MjSpec, scale: dict[str, np.ndarray]) -> None:
         tie.data = data
 
 
-def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> None:
+def _scale_places(
+    spec: mujoco.MjSpec, body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray
+) -> None:
     """Scale everything that is fixed to a body, and the body's place in its parent."""
     center = np.array(body.joints[0].pos if body.joints else body.userdata)[:3]
     center = center if len(center) else np.zeros(3)
@@ -110,12 +113,16 @@ def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> 
     for item in (*body.joints, *body.sites, *body.geoms):
         item.pos = own * np.asarray(item.pos)
     for geom in body.geoms:
-        geom.size = _scaled_size(geom, own)
+        growth = np.linalg.norm(own[:, None] * matrix(geom.quat), axis=0)
+        if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
+            mesh = spec.mesh(geom.meshname)
+            mesh.scale = growth * np.asarray(mesh.scale)
+        else:
+            geom.size = _scaled_size(geom, *growth)
 
 
-def _scaled_size(geom: mujoco.MjsGeom, own: np.ndarray) -> np.ndarray:
+def _scaled_size(geom: mujoco.MjsGeom, x: float, y: float, z: float) -> np.ndarray:
     size = np.array(geom.size)
-    x, y, z = np.linalg.norm(own[:, None] * matrix(geom.quat), axis=0)
     kinds = mujoco.mjtGeom
     if geom.type == kinds.mjGEOM_SPHERE:
         return size * [(x + y + z) / 3, 1, 1]

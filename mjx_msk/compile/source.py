@@ -149,6 +149,23 @@ class Surface:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A shape for the eye, fixed to a body or the ground; ``size`` stretches it along ``frame``.
+
+    ``size`` (3,) holds the semi-axes of an ellipsoid or a box, radius, half height, radius of a
+    cylinder along y, radius, height, radius of a cone that stands on the frame's origin along y
+    (m), or the factors of the mesh in ``file``. ``rgba`` is None where any bone colour will do.
+    """
+
+    body: str
+    frame: Frame
+    shape: Literal["mesh", "ellipsoid", "box", "cylinder", "cone"]
+    size: np.ndarray
+    file: str = ""
+    rgba: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Contact:
     """Where a path touched a surface in the sampled poses."""
 
@@ -205,4 +222,5 @@ class Source:
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
     rows: "Rows | None" = None  #: the poses in which the muscles' paths were sampled
+    drawings: tuple[Drawing, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
