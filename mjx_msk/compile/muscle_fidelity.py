@@ -8,6 +8,7 @@ import numpy as np
 
 from mjx_msk.compile.curves import observed_velocities
 from mjx_msk.compile.muscle_rig import MuscleRig
+from mjx_msk.compile.reference import Reference
 
 STATES = ("isometric", "concentric", "eccentric")
 
@@ -30,49 +31,50 @@ def muscle_forces(
     """Return OpenSim's and MuJoCo's tension of each muscle in F0, (states,) each.
 
     Fully active muscles with rigid tendons. The first third of the states is isometric, the second
-    shortens, the third lengthens, at velocities uniform up to the largest one. Lengths are uniform
-    in the actuator's ``lengthrange``, as far as the fibers are not slack. OpenSim computes its
-    forces with a rigid tendon, or, for classes that have no such option, from its multipliers.
+    shortens, the third lengthens, at velocities uniform up to the largest one. Lengths are those of
+    OpenSim's path at random poses within the coordinate ranges, held where fibers are longer than
+    0.4 optimal lengths and pull passively with less than F0. OpenSim computes its forces with a
+    rigid tendon, or, for classes that have no such option, from its multipliers.
     """
     import opensim
 
     opensim.Logger.setLevelString("Off")
-    source = opensim.Model(str(osim))
-    source.initSystem()
+    reference = Reference(osim)
     rng = np.random.default_rng(seed)
-    result = {}
-    for muscle in source.getMuscles():
-        name = muscle.getName()
-        index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, name)
-        if index < 0:
-            continue
-        lengths, speeds = _states(muscle, model.actuator_lengthrange[index], states, rng)
-        reference = _opensim(opensim, muscle, lengths, speeds)
-        ours = [_mujoco(model, index, state) for state in zip(lengths, speeds, strict=True)]
-        result[name] = (reference, np.array(ours) / muscle.getMaxIsometricForce())
-    return result
-
-
-def _states(
-    muscle: Any, lengthrange: np.ndarray, states: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return path lengths (m) and lengthening velocities (m/s)."""
-    optimal, slack = muscle.getOptimalFiberLength(), muscle.getTendonSlackLength()
-    taut = np.maximum(lengthrange, slack + 0.01 * optimal)
-    lengths = rng.uniform(*taut, states)
+    names = [
+        name
+        for name in reference.muscles
+        if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, name) >= 0
+    ]
+    lengths = np.zeros((states, len(names)))
+    for index in range(states):
+        q = rng.uniform(*reference.ranges.T)
+        reference.pose(q, np.zeros(len(q)))
+        lengths[index] = [reference.length(name) for name in names]
     sign = np.array([0.0, -1.0, 1.0])[np.arange(states) * len(STATES) // states]
-    fastest = optimal * muscle.getMaxContractionVelocity()
-    return lengths, sign * rng.uniform(0, 1, states) * fastest
+    speeds = sign * rng.uniform(0, 1, states)
+    return {
+        name: _tensions(opensim, reference.model.getMuscles().get(name), model, *state)
+        for name, *state in zip(names, lengths.T, [speeds] * len(names), strict=True)
+    }
 
 
-def _opensim(opensim: Any, muscle: Any, lengths: np.ndarray, speeds: np.ndarray) -> np.ndarray:
-    """Return OpenSim's tension in F0, (states,)."""
+def _tensions(
+    opensim: Any, muscle: Any, model: mujoco.MjModel, lengths: np.ndarray, speeds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return OpenSim's and MuJoCo's tension in F0 at path lengths (m) and normalised velocities."""
+    elastic = MuscleRig(opensim, muscle, rigid=False)
+    lengths = np.clip(lengths, *elastic.working_lengths())
+    speeds = speeds * elastic.fiber_length * elastic.max_velocity
     try:
         rig = MuscleRig(opensim, muscle, rigid=True)
+        forces = [rig.rigid_force(*state) for state in zip(lengths, speeds, strict=True)]
+        expected = np.array(forces) / rig.max_force
     except RuntimeError:  # this class has no rigid tendon
-        return _from_multipliers(MuscleRig(opensim, muscle, rigid=False), lengths, speeds)
-    forces = [rig.rigid_force(length, v) for length, v in zip(lengths, speeds, strict=True)]
-    return np.array(forces) / rig.max_force
+        expected = _from_multipliers(elastic, lengths, speeds)
+    index = model.actuator(muscle.getName()).id
+    ours = [_mujoco(model, index, state) for state in zip(lengths, speeds, strict=True)]
+    return expected, np.array(ours) / elastic.max_force
 
 
 def _from_multipliers(rig: MuscleRig, lengths: np.ndarray, speeds: np.ndarray) -> np.ndarray:

@@ -64,7 +64,8 @@ def fit_muscle(muscle: Muscle) -> MuscleShape:
 
     Least squares of tension at full activation, one third of the weight each on isometric,
     shortening and lengthening states; velocities are uniform up to the largest one, lengths are
-    those that the path has in the sampled poses. A share of 5 % goes to fiber lengths of 0.45 to
+    those that the path has in the sampled poses, held where fibers are longer than 0.4 optimal
+    lengths and pull passively with less than F0. A share of 5 % goes to fiber lengths of 0.45 to
     1.65, so that the shapes stay sane where the path never was. The passive curve is fitted by
     itself, so that it holds at every activation.
     """
@@ -98,13 +99,24 @@ def _lengths(muscle: Muscle) -> tuple[np.ndarray, np.ndarray]:
     """Return lengths along the tendon (m) to fit at, and their weights, which add up to 1."""
     seen = np.quantile(muscle.lengths, (np.arange(LENGTH_POINTS) + 0.5) / LENGTH_POINTS)
     width = np.sin(muscle.pennation)
+    last = reached(muscle.curves, 1.0)
+    shortest, longest = (
+        muscle.fiber_length * np.sqrt(max(0.01, fiber**2 - width**2)) for fiber in (0.4, last)
+    )
+    seen = np.clip(seen - muscle.tendon_length, shortest, longest)
     outside = np.sqrt(np.clip(OUTSIDE**2 - width**2, 0.01, None)) * muscle.fiber_length
-    along = np.concatenate([np.maximum(seen - muscle.tendon_length, 0.0), outside])
+    outside = np.minimum(outside, longest)
     shares = ((1 - OUTSIDE_SHARE) / LENGTH_POINTS, OUTSIDE_SHARE / len(OUTSIDE))
-    weight = np.repeat(shares, (LENGTH_POINTS, len(OUTSIDE)))
-    torn = passive_tension(muscle.curves, muscle, along) > 1
-    torn[:LENGTH_POINTS] = False
-    return along, np.where(torn, 0.0, weight)
+    return np.concatenate([seen, outside]), np.repeat(shares, (LENGTH_POINTS, len(OUTSIDE)))
+
+
+def reached(curves: ForceCurves, force: float) -> float:
+    """Return the normalised fiber length at which passive force reaches ``force`` (in F0)."""
+    curve = np.maximum.accumulate(curves.passive)
+    if curve[-1] <= force:
+        return float(curves.lengths[-1])
+    after = int(np.searchsorted(curve, force))
+    return float(np.interp(force, curve[after - 1 : after + 1], curves.lengths[after - 1 : after + 1]))
 
 
 def _speeds() -> tuple[np.ndarray, np.ndarray]:
@@ -141,9 +153,7 @@ def _fit_passive(muscle: Muscle, along: np.ndarray, weight: np.ndarray) -> Slope
     """
     target = passive_tension(muscle.curves, muscle, along)
     x = along / muscle.fiber_length
-    curve = muscle.curves.passive
-    last = muscle.curves.lengths[min(np.searchsorted(curve, 1.0), len(curve) - 1)]
-    end = np.sqrt(last**2 - np.sin(muscle.pennation) ** 2)
+    end = np.sqrt(reached(muscle.curves, 1.0) ** 2 - np.sin(muscle.pennation) ** 2)
 
     def shape(p: np.ndarray) -> np.ndarray:
         width = np.exp(p[0])

@@ -61,6 +61,21 @@ class MuscleRig:
         active = self._muscle.getActiveForceLengthMultiplier(self._state)
         return float(active), float(self._muscle.getPassiveForceMultiplier(self._state))
 
+    def working_lengths(self) -> tuple[float, float]:
+        """Return the path lengths (m, rigid tendon) between which the fibers do their work.
+
+        They are longer than 0.4 optimal lengths and, passively, pull with less than F0.
+        """
+        width = self.fiber_length * np.sin(self.pennation)
+        shortest = max(0.4 * self.fiber_length, 1.01 * width)
+        low, high = self.fiber_length, 2.5 * self.fiber_length
+        while high - low > 1e-6 * self.fiber_length:
+            middle = (low + high) / 2
+            strained = self.isometric_multipliers(middle)[1] > 1
+            low, high = (low, middle) if strained else (middle, high)
+        along = np.sqrt(np.square([shortest, low]) - width**2)
+        return self.tendon_length + float(along[0]), self.tendon_length + float(along[1])
+
     def _set(self, length: float, velocity: float) -> None:
         self._muscle.setActivation(self._state, 1.0)
         self._coordinate.setValue(self._state, length, False)
