@@ -176,10 +176,7 @@ def _thelen(opensim: Any, muscle: Any) -> _Curves:
     muscle = opensim.Thelen2003Muscle.safeDownCast(muscle)
     active = np.exp(-((LENGTHS - 1) ** 2) / muscle.get_KshapeActive())
     shape, strain = muscle.get_KshapePassive(), muscle.get_FmaxMuscleStrain()
-    stretch = np.clip((LENGTHS - 1) / strain, 0.0, None)
-    passive = np.expm1(shape * np.minimum(stretch, 1)) + shape * np.exp(shape) * np.clip(
-        stretch - 1, 0, None
-    )
+    passive = np.expm1(shape * np.clip((LENGTHS - 1) / strain, 0.0, None))
     af, flen = muscle.get_Af(), muscle.get_Flen()
     slope = (2 + 2 / af) / (flen - 1)
     v = np.clip(SPEEDS, 0, None)

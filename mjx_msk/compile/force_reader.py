@@ -87,7 +87,7 @@ class _Reader:
         axes = GROUND if force.get_force_is_global() else body
         points = (
             Point("at", body, force.get_point().to_numpy()),
-            Point("axes", axes, force.get_point().to_numpy() * (axes == body)),
+            Point("axes", axes, np.zeros(3)),
         )
         self._add_motor(force, (*direction, 0.0, 0.0, 0.0), points=points)
 

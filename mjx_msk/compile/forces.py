@@ -48,11 +48,12 @@ def _add_motor(spec: mujoco.MjSpec, motor: Motor) -> None:
     if motor.coordinate is not None:
         actuator.trntype, actuator.target = mujoco.mjtTrn.mjTRN_JOINT, motor.coordinate
     elif len(motor.gear) == 6:
-        sites = [_add_site(spec, motor.name, point) for point in motor.points]
-        actuator.trntype, actuator.target = mujoco.mjtTrn.mjTRN_SITE, sites[0]
-        if motor.points[0].body != motor.points[-1].body:
-            actuator.refsite = sites[-1]
-        if motor.points[-1].body == GROUND:
+        at, axes = motor.points
+        actuator.trntype = mujoco.mjtTrn.mjTRN_SITE
+        actuator.target = _add_site(spec, motor.name, at)
+        if axes.body != at.body:
+            actuator.refsite = _add_site(spec, motor.name, axes)
+        if axes.body == GROUND:
             gear = np.concatenate([WORLD_FROM_GROUND @ gear[:3], WORLD_FROM_GROUND @ gear[3:]])
     else:
         _add_line(spec, motor.name, motor.points)

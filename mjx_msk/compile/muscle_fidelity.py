@@ -61,18 +61,20 @@ def _tensions(
     opensim: Any, muscle: Any, model: mujoco.MjModel, lengths: np.ndarray, speeds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return OpenSim's and MuJoCo's tension in F0 at path lengths (m) and normalised velocities."""
-    elastic = MuscleRig(opensim, muscle, rigid=False)
-    lengths = np.clip(lengths, *elastic.working_lengths())
-    speeds = speeds * elastic.fiber_length * elastic.max_velocity
     try:
-        rig = MuscleRig(opensim, muscle, rigid=True)
+        rig, rigid = MuscleRig(opensim, muscle, rigid=True), True
+    except RuntimeError:  # this class has no rigid tendon
+        rig, rigid = MuscleRig(opensim, muscle, rigid=False), False
+    lengths = np.clip(lengths, *rig.working_lengths())
+    speeds = speeds * rig.fiber_length * rig.max_velocity
+    if rigid:
         forces = [rig.rigid_force(*state) for state in zip(lengths, speeds, strict=True)]
         expected = np.array(forces) / rig.max_force
-    except RuntimeError:  # this class has no rigid tendon
-        expected = _from_multipliers(elastic, lengths, speeds)
+    else:
+        expected = _from_multipliers(rig, lengths, speeds)
     index = model.actuator(muscle.getName()).id
     ours = [_mujoco(model, index, state) for state in zip(lengths, speeds, strict=True)]
-    return expected, np.array(ours) / elastic.max_force
+    return expected, np.array(ours) / rig.max_force
 
 
 def _from_multipliers(rig: MuscleRig, lengths: np.ndarray, speeds: np.ndarray) -> np.ndarray:

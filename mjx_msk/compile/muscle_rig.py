@@ -10,6 +10,7 @@ class MuscleRig:
 
     def __init__(self, opensim: Any, muscle: Any, *, rigid: bool) -> None:
         """With ``rigid``, the tendon is rigid, which not every kind of muscle supports."""
+        self._rigid = rigid
         copy = muscle.clone()
         path = copy.updGeometryPath()
         path.updPathPointSet().setSize(0)
@@ -29,6 +30,7 @@ class MuscleRig:
         self._state = self._model.initSystem()
         self._coordinate = self._model.getCoordinateSet().get(0)
         self._muscle = self._model.getMuscles().get(0)
+        self._full = opensim.Vector(1, 1.0)
         self.max_force = self._muscle.getMaxIsometricForce()
         self.fiber_length = self._muscle.getOptimalFiberLength()
         self.tendon_length = self._muscle.getTendonSlackLength()
@@ -46,8 +48,7 @@ class MuscleRig:
 
         ``fiber_length`` is in m; the tendon sets the tension, the fibers find their velocity.
         """
-        height = self.fiber_length * np.sin(self.pennation)
-        along = np.sqrt(fiber_length**2 - height**2)
+        along = self._along(fiber_length)
         name = "/forceset/muscle/fiber_length"
         self._model.setStateVariableValue(self._state, name, fiber_length)
         self._set(along + self.tendon_length * (1 + tendon_strain), 0.0)
@@ -57,7 +58,10 @@ class MuscleRig:
 
     def isometric_multipliers(self, fiber_length: float) -> tuple[float, float]:
         """Return OpenSim's active and passive force multipliers at a fiber length in m."""
-        self.fiber_velocity(fiber_length, 0.01)
+        if self._rigid:
+            self.rigid_force(self.tendon_length + self._along(fiber_length), 0.0)
+        else:
+            self.fiber_velocity(fiber_length, 0.01)
         active = self._muscle.getActiveForceLengthMultiplier(self._state)
         return float(active), float(self._muscle.getPassiveForceMultiplier(self._state))
 
@@ -66,17 +70,25 @@ class MuscleRig:
 
         They are longer than 0.4 optimal lengths and, passively, pull with less than F0.
         """
-        width = self.fiber_length * np.sin(self.pennation)
-        shortest = max(0.4 * self.fiber_length, 1.01 * width)
+        shortest = max(0.4, 1.01 * np.sin(self.pennation)) * self.fiber_length
         low, high = self.fiber_length, 2.5 * self.fiber_length
         while high - low > 1e-6 * self.fiber_length:
             middle = (low + high) / 2
             strained = self.isometric_multipliers(middle)[1] > 1
             low, high = (low, middle) if strained else (middle, high)
-        along = np.sqrt(np.square([shortest, low]) - width**2)
-        return self.tendon_length + float(along[0]), self.tendon_length + float(along[1])
+        return (
+            self.tendon_length + self._along(shortest),
+            self.tendon_length + self._along(low),
+        )
+
+    def _along(self, fiber_length: float) -> float:
+        """Return how much of the path fibers of a length take up; their width is constant."""
+        width = self.fiber_length * np.sin(self.pennation)
+        return float(np.sqrt(fiber_length**2 - width**2))
 
     def _set(self, length: float, velocity: float) -> None:
         self._muscle.setActivation(self._state, 1.0)
         self._coordinate.setValue(self._state, length, False)
         self._coordinate.setSpeedValue(self._state, velocity)
+        self._model.realizeVelocity(self._state)
+        self._model.setControls(self._state, self._full)  # for muscles without activation

@@ -118,9 +118,9 @@ class HalfSpace:
 class Motor:
     """An actuator without dynamics: ``gear`` times a control within ``controls``.
 
-    It drives a coordinate; or the length of the straight line through ``points``; or a frame at
-    ``points[0]``, in the axes of the body of ``points[-1]``, which feels the reaction if it is
-    another one.
+    It drives a coordinate; or the length of the straight line through ``points``; or, with six
+    numbers, the first point's body there, in the axes of the second point's body, which feels the
+    reaction if it is another one.
     """
 
     name: str
