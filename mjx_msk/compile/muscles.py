@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from mjx_msk.compile.actuators import add_actuator
+from mjx_msk.compile.actuators import add_actuator, add_curve_notes
 from mjx_msk.compile.functions import compose, error, quartic, series
 from mjx_msk.compile.motions import independent_of, interval_of
 from mjx_msk.compile.routes import Route, Wrap, route
@@ -39,6 +39,7 @@ def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
             writer.add(muscle.path, found)
             add_actuator(spec, muscle)
             notes |= {f"approximated/{name}": text for name, text in found.approximated.items()}
+        add_curve_notes(spec, source.muscles)
     for name, text in notes.items():
         spec.add_text(name=name, data=text)
 

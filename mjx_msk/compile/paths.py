@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mjx_msk.compile.curves import read_curves, read_time_constants
 from mjx_msk.compile.frames import frame_of, point_in_body
 from mjx_msk.compile.functions import constant, read_function
 from mjx_msk.compile.posed import Rows
@@ -19,6 +20,7 @@ from mjx_msk.compile.source import (
     Contact,
     Coordinate,
     Coupling,
+    ForceCurves,
     Frame,
     Joint,
     MovingPoint,
@@ -103,6 +105,7 @@ def read_muscles(
     if readers:
         rows = _sample(model, coordinates, couplings, joints, list(readers.values()))
     muscles = []
+    curves: dict[str, ForceCurves] = {}
     for name, reader in readers.items():
         muscle = model.getMuscles().get(name)
         path = reader.path(name)
@@ -119,6 +122,8 @@ def read_muscles(
                 tendon_length=muscle.getTendonSlackLength(),
                 pennation=muscle.getPennationAngleAtOptimalFiberLength(),
                 max_velocity=muscle.getMaxContractionVelocity(),
+                curves=read_curves(opensim, muscle, curves),
+                time_constants=read_time_constants(muscle),
             )
         )
     return Muscles(tuple(muscles), rows, skipped)

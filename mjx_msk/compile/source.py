@@ -129,6 +129,59 @@ class Sphere:
     body: str
     position: np.ndarray
     radius: float
+    friction: float | None = None  #: coefficient of static friction
+
+
+@dataclass(frozen=True)
+class HalfSpace:
+    """A contact half-space that does not move: a point of its plane and the outward normal (3,)."""
+
+    name: str
+    position: np.ndarray
+    normal: np.ndarray
+    friction: float | None = None
+
+
+@dataclass(frozen=True)
+class Motor:
+    """An actuator without dynamics: ``gear`` times a control within ``controls``.
+
+    It drives a coordinate; or the length of the straight line through ``points``; or, with six
+    numbers, the first point's body there, in the axes of the second point's body, which feels the
+    reaction if it is another one.
+    """
+
+    name: str
+    gear: tuple[float, ...]  #: N or N m; (6,) force and torque for a frame
+    controls: tuple[float, float]
+    coordinate: str | None = None
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spring:
+    """Pulls a coordinate or the length of the line through ``points`` back into a ``band``.
+
+    Force per length (or angle) outside the band is ``stiffness``; ``damping`` acts everywhere.
+    """
+
+    name: str
+    band: tuple[float, float]
+    stiffness: float
+    damping: float = 0.0
+    coordinate: str | None = None
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Forces:
+    """What acts on a model besides muscles; ``skipped`` and ``approximated``: name -> why, how."""
+
+    motors: tuple[Motor, ...] = ()
+    springs: tuple[Spring, ...] = ()
+    friction: dict[str, float] = field(default_factory=dict)  #: of contact geometries
+    skipped: dict[str, str] = field(default_factory=dict)
+    approximated: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -190,6 +243,24 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
+class ForceCurves:
+    """A muscle's normalised force curves with a rigid tendon, sampled.
+
+    At activation a, fiber length l (optimal fiber lengths) and velocity v (largest velocities) the
+    fibers pull with F0 (a active(l) velocity(v) + passive(l) + damping v), never with less than 0.
+    """
+
+    source: str  #: class and parameters in the source model, as ``key=value`` words
+    lengths: np.ndarray  #: (L,) at which ``active`` and ``passive`` are given
+    active: np.ndarray
+    passive: np.ndarray
+    speeds: np.ndarray  #: (V,) at which ``velocity`` is given, shortening negative
+    velocity: np.ndarray
+    damping: float
+    guessed: bool = False  #: the class is not known, these are other curves
+
+
+@dataclass(frozen=True, eq=False)
 class Muscle:
     """A muscle-tendon path and its architecture."""
 
@@ -200,6 +271,8 @@ class Muscle:
     tendon_length: float  #: m, slack
     pennation: float  #: rad, at optimal fiber length
     max_velocity: float  #: optimal fiber lengths per second
+    curves: ForceCurves
+    time_constants: tuple[float, float]  #: s, of activation and deactivation
 
     @property
     def lengths(self) -> np.ndarray:
@@ -221,6 +294,8 @@ class Source:
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
+    half_spaces: tuple[HalfSpace, ...] = ()
+    forces: Forces = Forces()
     rows: "Rows | None" = None  #: the poses in which the muscles' paths were sampled
     drawings: tuple[Drawing, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
