@@ -22,7 +22,9 @@ class Reference:
             force = opensim.Force.safeDownCast(component)
             if force is not None:
                 force.set_appliesForce(False)
-        for coordinate in self.model.getCoordinateSet():
+        coordinates = list(self.model.getCoordinateSet())
+        self.locked = {c.getName() for c in coordinates if c.getDefaultLocked()}
+        for coordinate in coordinates:
             coordinate.setDefaultLocked(False)
             coordinate.setDefaultClamped(False)
         self.state = self.model.initSystem()
@@ -32,10 +34,10 @@ class Reference:
             for c in self.model.getConstraintSet()
         ]
         self._couplers = {c.getDependentCoordinateName(): c for c in couplers}
-        coordinates = list(self.model.getCoordinateSet())
         free = [c for c in coordinates if c.getName() not in self._couplers]
         self.names = [c.getName() for c in free]
         self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in free])
+        self.defaults = np.array([c.getDefaultValue() for c in free])
         self.bodies = [body.getName() for body in self.model.getBodySet()]
         self.muscles = [muscle.getName() for muscle in self.model.getMuscles()]
         self._slots = {c.getName(): self._slot(c) for c in coordinates}
@@ -88,6 +90,17 @@ class Reference:
             tau[source] += slope * force[self._slots[name]]
         return tau
 
+    def mass_matrix(self, q: np.ndarray) -> np.ndarray:
+        """Return the mass matrix (n, n) in the independent coordinates, where the model is."""
+        matrix = self._opensim.Matrix()
+        self.model.getMatterSubsystem().calcM(self.state, matrix)
+        half = np.array([self.reduced(row, q) for row in matrix.to_numpy()])
+        return np.array([self.reduced(column, q) for column in half.T])
+
+    def mass_center(self) -> np.ndarray:
+        """Return the whole model's center of mass (3,) in the world with Z up."""
+        return WORLD_FROM_GROUND @ self.model.calcMassCenterPosition(self.state).to_numpy()
+
     def places(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return each body's name, origin (3,) and rotation (3, 3) in the world with Z up."""
         result = []
@@ -96,7 +109,3 @@ class Reference:
             position = WORLD_FROM_GROUND @ place.position
             result.append((body.getName(), position, WORLD_FROM_GROUND @ place.rotation))
         return result
-
-    def length(self, muscle: str) -> float:
-        """Return a muscle-tendon length in m."""
-        return self.model.getMuscles().get(muscle).getLength(self.state)

@@ -1,0 +1,27 @@
+"""What a compiled model says about itself: what was skipped, approximated or repaired, and why."""
+
+from typing import NamedTuple
+
+import mujoco
+
+KINDS = ("skipped", "approximated", "repaired")
+
+
+class Note(NamedTuple):
+    """One component that is not as in the OpenSim model."""
+
+    kind: str  #: one of ``KINDS``
+    name: str
+    reason: str
+
+
+def read_notes(model: mujoco.MjModel) -> list[Note]:
+    """Return the notes of a compiled model: its texts ``<kind>/<name>``, by kind and name."""
+    notes = []
+    for index in range(model.ntext):
+        kind, _, name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_TEXT, index).partition("/")
+        if kind in KINDS:
+            start = model.text_adr[index]
+            reason = bytes(model.text_data[start : start + model.text_size[index]])
+            notes.append(Note(kind, name, reason.rstrip(b"\0").decode(errors="replace")))
+    return sorted(notes, key=lambda note: (KINDS.index(note.kind), note.name))
