@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
 
 if TYPE_CHECKING:
+    from mujoco import MjModel
+
     from mjx_msk.options import Options
 
 OK, BAD_INPUT, STOPPED = 0, 2, 130
@@ -107,14 +110,45 @@ class Compile:
     """The .osim file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .xml file to write."""
+    report: Path | None = None
+    """Measure the result against OpenSim and write its errors to this file (.html or .json)."""
+    strict: bool = False
+    """Measure the result; write nothing if a component was skipped or an error is too large."""
 
     def run(self, terminal: Terminal) -> int:
-        """Compile and say where the result is."""
-        from mjx_msk.compile import compile_file
+        """Compile, measure if asked to, and say where the result is."""
+        from mjx_msk.compile import compile_osim, write_xml
 
-        compile_file(self.osim, self.out)
+        if self.report is not None:
+            from mjx_msk.report.fidelity import check_suffix
+
+            check_suffix(self.report)
+        spec = compile_osim(self.osim)
+        if self.report is not None or self.strict:
+            _measure(terminal, self.osim, spec.compile(), self.report, strict=self.strict)
+        write_xml(spec, self.out)
         terminal.say(f"Wrote {self.out}")
         return OK
+
+
+def _measure(
+    terminal: Terminal, osim: Path, model: "MjModel", report: Path | None, *, strict: bool
+) -> None:
+    """Measure a compiled model against OpenSim; refuse it if ``strict``, and write the report."""
+    from mjx_msk.compile.bars import require
+    from mjx_msk.compile.fidelity import compare
+    from mjx_msk.compile.worst import worst_curves
+    from mjx_msk.report.fidelity import write_fidelity
+
+    with terminal.progress(osim.name) as on_stage:
+        on_pose = partial(on_stage, "measuring against OpenSim")
+        fidelity = compare(osim, model, on_pose=on_pose)
+    if strict:
+        require(fidelity, str(osim))
+    if report is not None:
+        curves = worst_curves(osim, model, fidelity)
+        write_fidelity(fidelity, curves, report, title=osim.name)
+        terminal.say(f"Report: {report.resolve()}")
 
 
 def _estimate(

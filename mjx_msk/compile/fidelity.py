@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.compile.exactness import fitted_bodies
+from mjx_msk.compile.muscle_fidelity import muscle_force_errors
 from mjx_msk.compile.muscle_reference import MuscleReference
 from mjx_msk.compile.notes import Note, read_notes
 from mjx_msk.compile.posing import Posing
@@ -59,6 +60,7 @@ class Fidelity:
     length: dict[str, float]  #: m, RMS of each muscle's length
     arms: dict[tuple[str, str], ArmError]  #: (muscle, coordinate), against ``computeMomentArm``
     slopes: dict[tuple[str, str], ArmError]  #: the same against -dL/dq of OpenSim's lengths
+    force: dict[str, float]  #: RMS error of each muscle's force at full activation, in F0
     missing: tuple[str, ...]  #: bodies, coordinates and muscles that the compiled model lacks
     notes: tuple[Note, ...]  #: what the compiled model says about itself
 
@@ -74,8 +76,9 @@ def compare(
     """Return the errors of ``model`` against OpenSim at random poses, speeds and accelerations.
 
     Coordinates are uniform in their ranges, speeds and accelerations normal with standard
-    deviations of 2 and 10 (rad or m, s). Locked coordinates, and those that the compiled model
-    holds still, stay at their default values; coupled ones follow.
+    deviations of 2 and 10 (rad or m, s). Locked coordinates, and those without a joint of their
+    name (that the compiled model holds still, or of a free root), stay at their default values;
+    coupled ones follow. ``on_pose(done, total)`` is told the progress.
     """
     reference = Reference(osim)
     joints = {model.joint(index).name for index in range(model.njnt)}
@@ -123,7 +126,8 @@ def compare(
     }
     mass, com, inertia = _inertial_errors(reference, model)
     theirs, ours = reference.model.getTotalMass(reference.state), mujoco.mj_getTotalmass(model)
-    wanted = {*reference.bodies, *reference.muscles, *reference.names} - reference.locked
+    wanted = {*reference.bodies, *reference.muscles, *reference.names}
+    wanted -= reference.locked | _of_free_bodies(reference, model)
     return Fidelity(
         coordinates=tuple(reference.names),
         poses=q,
@@ -142,6 +146,7 @@ def compare(
         length=dict(zip(tendons, _rms(length[1] - length[0]).tolist(), strict=True)),
         arms={pair: _arm_error(arms[0][:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
         slopes={pair: _arm_error(slopes[:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
+        force=muscle_force_errors(osim, model, seed=seed) if tendons else {},
         missing=tuple(sorted(wanted - {*bodies, *tendons, *names})),
         notes=tuple(read_notes(model)),
     )
@@ -155,12 +160,30 @@ def sample(
     Those that are locked, or do not move, stay at their default values.
     """
     rng = np.random.default_rng(seed)
-    ranges = np.where(np.abs(reference.ranges) < NO_BOUND, reference.ranges, [-np.pi, np.pi])
+    low, high = bounded(reference.ranges).T
     shape = (poses, len(moves))
     still = ~moves | np.array([name in reference.locked for name in reference.names], bool)
-    q = np.where(still, reference.defaults, rng.uniform(*ranges.T, shape))
+    q = np.where(still, reference.defaults, rng.uniform(low, high, shape))
     qd, qdd = rng.normal(0, 2, shape), rng.normal(0, 10, shape)
     return q, np.where(still, 0.0, qd), np.where(still, 0.0, qdd)
+
+
+def bounded(ranges: np.ndarray) -> np.ndarray:
+    """Return the ranges (n, 2), -pi and pi where a range has no bound."""
+    return np.where(np.abs(ranges) < NO_BOUND, ranges, [-np.pi, np.pi])
+
+
+def _of_free_bodies(reference: Reference, model: mujoco.MjModel) -> set[str]:
+    """Return the coordinates of bodies that have a free joint in the compiled model."""
+    free = {
+        model.body(model.jnt_bodyid[index]).name
+        for index in np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
+    }
+    return {
+        coordinate.getName()
+        for coordinate in reference.model.getCoordinateSet()
+        if coordinate.getJoint().getChildFrame().findBaseFrame().getName() in free
+    }
 
 
 def _named(model: mujoco.MjModel, kind: mujoco.mjtObj, names: list[str]) -> dict[str, int]:
@@ -187,8 +210,8 @@ def _mass_errors(found: np.ndarray, expected: np.ndarray) -> tuple[float, np.nda
     """Return the relative error of the mass matrix, and the largest of each row."""
     difference = np.abs(found - expected)
     scale = np.sqrt(np.maximum(np.diag(expected), SMALLEST))
-    whole = np.linalg.norm(difference) / max(np.linalg.norm(expected), SMALLEST)
-    return float(whole), (difference / np.outer(scale, scale)).max(axis=1, initial=0)
+    whole = float(np.linalg.norm(difference)) / max(float(np.linalg.norm(expected)), SMALLEST)
+    return whole, (difference / np.outer(scale, scale)).max(axis=1, initial=0)
 
 
 def _relative(error: np.ndarray, expected: np.ndarray) -> list[float]:

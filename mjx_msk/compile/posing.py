@@ -4,16 +4,21 @@ import mujoco
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from mjx_msk.compile.writer import KEY
+
 
 class Posing:
     """A compiled model whose joints follow the independent coordinates ``names``.
 
-    With qpos = g(q) and G = dg/dq: qvel = G qd and qacc = G qdd + dG/dt qd.
+    With qpos = g(q) and G = dg/dq: qvel = G qd and qacc = G qdd + dG/dt qd. What follows none of
+    the coordinates, such as a free root, stays where the keyframe ``default`` has it.
     """
 
     def __init__(self, model: mujoco.MjModel, names: list[str]) -> None:
         self.model, self.names = model, names
         self.data = mujoco.MjData(model)
+        key = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_KEY, KEY)
+        self._rest = model.qpos0 if key < 0 else model.key_qpos[key]
         self.jacobian = np.zeros((model.nv, len(names)))  #: G
         self._joints = np.array([model.joint(name).id for name in names], int)
         self._ties = [
@@ -28,7 +33,7 @@ class Posing:
         positions, dofs = model.jnt_qposadr, model.jnt_dofadr
         self.jacobian[:] = 0.0
         self.jacobian[dofs[self._joints], np.arange(len(q))] = 1.0
-        data.qpos[:], data.qvel[:], data.qacc[:] = model.qpos0, 0.0, 0.0
+        data.qpos[:], data.qvel[:], data.qacc[:] = self._rest, 0.0, 0.0
         data.qpos[positions[self._joints]] = q
         data.qvel[dofs[self._joints]] = qd
         data.qacc[dofs[self._joints]] = qdd
