@@ -1,5 +1,6 @@
 """The bars of docs/fidelity.md, and the refusal of a compiled model that misses one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import numpy as np
 from mjx_msk.compile.fidelity import Fidelity
 from mjx_msk.errors import MskError
 
-MM, DEG, PERCENT = 1e-3, np.radians(1.0), 1e-2
+MM, DEG, PERCENT = 1e-3, math.pi / 180, 1e-2
 _NAMED = 20  #: how many names a message lists
 
 

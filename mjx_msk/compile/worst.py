@@ -63,7 +63,7 @@ def worst_curves(
     curves = []
     for muscle, coordinate in pairs:
         column = reference.names.index(coordinate)
-        values = np.linspace(*ranges[column], points)
+        values = np.linspace(ranges[column, 0], ranges[column, 1], points)
         pose = fidelity.poses[fidelity.arms[muscle, coordinate].pose]
         rest, worst = (
             _sweep(reference, posing, muscle, column, values, others)

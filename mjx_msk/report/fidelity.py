@@ -157,27 +157,22 @@ def _tables(fidelity: Fidelity) -> list[dict[str, Any]]:
          fidelity.slopes[muscle, coordinate].rms / MM)
         for (muscle, coordinate), arm in fidelity.arms.items()
     ]  # fmt: skip
-    tables = [
-        ("Moment arms", ("muscle", "coordinate", "RMS, mm", "mean, mm", "worst, mm", "sign flips",
-                         "RMS against −dL/dq, mm"), 2, arms),
-        ("Muscles", ("muscle", "length RMS, mm", "force RMS, % F0"), 1, muscles),
-        ("Coordinates", ("coordinate", "inverse dynamics RMS, %", "mass matrix, %"), 1,
-         coordinates),
-        ("Bodies", ("body", "joints above it", "origin, mm", "orientation, deg"), 2, bodies),
-    ]  # fmt: skip
-    return [
-        {
-            "title": words,
-            "headings": headings,
-            "names": names,
-            "rows": [
-                [*row[:names], *map(_number, row[names:])]
-                for row in sorted(rows, key=lambda row: -row[names])
-            ],
-        }
-        for words, headings, names, rows in tables
-        if rows
-    ]
+    tables = (
+        _table("Moment arms", 2, arms, "muscle", "coordinate", "RMS, mm", "mean, mm", "worst, mm",
+               "sign flips", "RMS against −dL/dq, mm"),
+        _table("Muscles", 1, muscles, "muscle", "length RMS, mm", "force RMS, % F0"),
+        _table("Coordinates", 1, coordinates, "coordinate", "inverse dynamics RMS, %",
+               "mass matrix, %"),
+        _table("Bodies", 2, bodies, "body", "joints above it", "origin, mm", "orientation, deg"),
+    )  # fmt: skip
+    return [table for table in tables if table["rows"]]
+
+
+def _table(title: str, names: int, rows: Sequence[Sequence[Any]], *headings: str) -> dict[str, Any]:
+    """Return a table whose rows start with ``names`` words, the largest first error on top."""
+    ordered = sorted(rows, key=lambda row: -row[names])
+    cells = [[*row[:names], *map(_number, row[names:])] for row in ordered]
+    return {"title": title, "headings": headings, "names": names, "rows": cells}
 
 
 def _number(value: float | None) -> str:
