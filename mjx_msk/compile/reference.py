@@ -109,3 +109,7 @@ class Reference:
             position = WORLD_FROM_GROUND @ place.position
             result.append((body.getName(), position, WORLD_FROM_GROUND @ place.rotation))
         return result
+
+    def length(self, muscle: str) -> float:
+        """Return a muscle-tendon length in m."""
+        return self.model.getMuscles().get(muscle).getLength(self.state)
