@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.actuators import add_actuator
+from mjx_msk.compile.actuators import add_actuator, add_curve_notes
 from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion
 from mjx_msk.compile.source import GROUND, Muscle, Point, Source, Surface
 from mjx_msk.compile.writer import follow
@@ -25,6 +25,7 @@ def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
     _add_paths(spec, source, surfaces)
     for muscle in source.muscles:
         add_actuator(spec, muscle)
+    add_curve_notes(spec, source.muscles)
     for name, reason in source.skipped.items():
         spec.add_text(name=f"skipped/{name}", data=reason)
 

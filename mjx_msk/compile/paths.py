@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mjx_msk.compile.curves import read_curves, read_time_constants
 from mjx_msk.compile.frames import frame_of, point_in_body
-from mjx_msk.compile.source import Coordinate, Coupling, Muscle, Point, Surface
+from mjx_msk.compile.source import Coordinate, Coupling, ForceCurves, Muscle, Point, Surface
 
 POSES = 300
 _AXES = {"x": 0, "y": 1, "z": 2}
@@ -76,6 +77,7 @@ def read_muscles(
         for path in paths.values():
             path.sample(state)
     muscles = []
+    curves: dict[str, ForceCurves] = {}
     for name, path in paths.items():
         muscle = model.getMuscles().get(name)
         elements, dropped = path.elements()
@@ -90,6 +92,8 @@ def read_muscles(
                 pennation=muscle.getPennationAngleAtOptimalFiberLength(),
                 max_velocity=muscle.getMaxContractionVelocity(),
                 lengths=np.array(path.lengths),
+                curves=read_curves(opensim, muscle, curves),
+                time_constants=read_time_constants(muscle),
             )
         )
     return Muscles(tuple(muscles), poses, skipped)

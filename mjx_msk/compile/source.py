@@ -119,6 +119,24 @@ class Surface:
     side: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class ForceCurves:
+    """A muscle's normalised force curves with a rigid tendon, sampled.
+
+    At activation a, fiber length l (optimal fiber lengths) and velocity v (largest velocities) the
+    fibers pull with F0 (a active(l) velocity(v) + passive(l) + damping v), never with less than 0.
+    """
+
+    source: str  #: class and parameters in the source model, as ``key=value`` words
+    lengths: np.ndarray  #: (L,) at which ``active`` and ``passive`` are given
+    active: np.ndarray
+    passive: np.ndarray
+    speeds: np.ndarray  #: (V,) at which ``velocity`` is given, shortening negative
+    velocity: np.ndarray
+    damping: float
+    guessed: bool = False  #: the class is not known, these are other curves
+
+
 @dataclass(frozen=True)
 class Muscle:
     """A muscle-tendon path and its architecture.
@@ -135,6 +153,8 @@ class Muscle:
     pennation: float  #: rad, at optimal fiber length
     max_velocity: float  #: optimal fiber lengths per second
     lengths: np.ndarray  #: m, (P,) of the whole path in the model's ``poses``
+    curves: ForceCurves
+    time_constants: tuple[float, float]  #: s, of activation and deactivation
 
 
 @dataclass(frozen=True)
