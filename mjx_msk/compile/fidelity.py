@@ -146,7 +146,7 @@ def compare(
         length=dict(zip(tendons, _rms(length[1] - length[0]).tolist(), strict=True)),
         arms={pair: _arm_error(arms[0][:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
         slopes={pair: _arm_error(slopes[:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
-        force=muscle_force_errors(osim, model, seed=seed) if tendons else {},
+        force=muscle_force_errors(osim, model, states=poses, seed=seed) if tendons else {},
         missing=tuple(sorted(wanted - {*bodies, *tendons, *names})),
         notes=tuple(read_notes(model)),
     )
