@@ -32,7 +32,7 @@ from mjx_msk.compile.fidelity import Fidelity, compare
 from mjx_msk.errors import MskError
 from mjx_msk.report.fidelity import document
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = (Path(__file__).resolve().parents[2] / "shared" / "data").resolve()
 SECONDS = 10.0  #: bar of compiling, without the report
 
 #: What MyoConverter publishes: mean moment arm error (cm), mean force error (F0).
@@ -199,6 +199,7 @@ def myoconverter_table(results: list[Result]) -> Table:
     """Return ours beside MyoConverter's published figures, on the same models."""
     table = Table(box=box.MARKDOWN)
     table.add_column("model")
+    table.add_column("muscles", justify="right")
     for quantity in ("moment arm, mean error, cm", "force, RMS error, F0"):
         table.add_column(f"{quantity}: ours", justify="right")
         table.add_column("MyoConverter", justify="right")
@@ -209,6 +210,7 @@ def myoconverter_table(results: list[Result]) -> Table:
             forces = list(result.fidelity.force.values())
             table.add_row(
                 name_of(result.path),
+                str(len(result.fidelity.length)),
                 f"{100 * np.mean(arms):.3f}" if arms else "-",
                 f"{published[0]:g}",
                 f"{np.mean(forces):.3f}" if forces else "-",

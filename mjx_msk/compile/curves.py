@@ -41,9 +41,7 @@ def read_curves(opensim: Any, muscle: Any, known: dict[str, ForceCurves]) -> For
     return known[source]
 
 
-def tension(
-    curves: ForceCurves, muscle: Muscle, along: np.ndarray, speed: np.ndarray
-) -> np.ndarray:
+def tension(curves: ForceCurves, muscle: Muscle, along: np.ndarray, speed: np.ndarray) -> np.ndarray:
     """Return what a fully active muscle with a rigid tendon pulls with, in F0.
 
     ``along`` is how much of the path the fibers take up (m), ``speed`` its rate (m/s). The
