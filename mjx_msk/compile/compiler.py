@@ -4,7 +4,8 @@ import os
 
 import mujoco
 
-from mjx_msk.compile.contact import add_contact_spheres
+from mjx_msk.compile.contact import add_contact_spheres, add_half_spaces
+from mjx_msk.compile.forces import add_forces
 from mjx_msk.compile.look import add_look, add_scene
 from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
 from mjx_msk.compile.muscles import add_muscles
@@ -63,9 +64,11 @@ def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     add_skeleton(spec, source)
     add_look(spec)
     add_contact_spheres(spec, source)
+    add_half_spaces(spec, source)
     add_markers(spec, source)
     add_landmarks(spec, read_landmarks())
     add_muscles(spec, source)
+    add_forces(spec, source)
     defaults = {name: c.default for name, c in source.coordinates.items()}
     for name, value in defaults.items():
         spec.add_text(name=f"default/{name}", data=repr(float(value)))

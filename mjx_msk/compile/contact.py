@@ -6,8 +6,9 @@ Where the model brings none, six spheres a foot follow the foot model of Falisse
 
 import mujoco
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.skeleton import in_world, mujoco_body
+from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, in_world, mujoco_body, quaternion
 from mjx_msk.compile.source import Source, Sphere
 
 GROUP = 3
@@ -42,7 +43,35 @@ def add_contact_spheres(spec: mujoco.MjSpec, source: Source) -> None:
             conaffinity=1,
             group=GROUP,
             rgba=[0.25, 0.75, 0.6, 0.4],
+            friction=_friction(sphere.friction),
         )
+
+
+def add_half_spaces(spec: mujoco.MjSpec, source: Source) -> None:
+    """Add a plane ``contact/<name>`` for each half-space that is not the floor."""
+    for half_space in source.half_spaces:
+        normal = WORLD_FROM_GROUND @ half_space.normal
+        position = WORLD_FROM_GROUND @ half_space.position
+        if normal[2] > 1 - 1e-6 and abs(position @ normal) < 1e-6:
+            continue
+        turn, _ = Rotation.align_vectors([normal], [[0.0, 0.0, 1.0]])
+        spec.worldbody.add_geom(
+            name=f"contact/{half_space.name}",
+            type=mujoco.mjtGeom.mjGEOM_PLANE,
+            pos=position,
+            quat=quaternion(turn.as_matrix()),
+            size=[5, 5, 1],
+            contype=1,
+            conaffinity=0,
+            group=GROUP,
+            rgba=[0.25, 0.75, 0.6, 0.1],
+            friction=_friction(half_space.friction),
+        )
+
+
+def _friction(sliding: float | None) -> list[float]:
+    """Return MuJoCo's three coefficients; its defaults but for sliding."""
+    return [1.0 if sliding is None else sliding, 0.005, 0.0001]
 
 
 def _side(body: str) -> str:

@@ -41,7 +41,9 @@ def read_curves(opensim: Any, muscle: Any, known: dict[str, ForceCurves]) -> For
     return known[source]
 
 
-def tension(curves: ForceCurves, muscle: Muscle, along: np.ndarray, speed: np.ndarray) -> np.ndarray:
+def tension(
+    curves: ForceCurves, muscle: Muscle, along: np.ndarray, speed: np.ndarray
+) -> np.ndarray:
     """Return what a fully active muscle with a rigid tendon pulls with, in F0.
 
     ``along`` is how much of the path the fibers take up (m), ``speed`` its rate (m/s). The
@@ -73,10 +75,11 @@ def _fibers(muscle: Muscle, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def read_time_constants(muscle: Any) -> tuple[float, float]:
     """Return the time constants of activation and deactivation in s."""
     tree = ElementTree.fromstring(muscle.dump())
-    names = ("activation_time_constant", "deactivation_time_constant")
-    texts = [next((e.text for e in tree.iter(name)), None) for name in names]
-    values = [float(text) if text else default for text, default in zip(texts, TIME_CONSTANTS)]
-    return values[0], values[1]
+    activation, deactivation = (
+        next((float(e.text) for e in tree.iter(f"{name}_time_constant") if e.text), default)
+        for name, default in zip(("activation", "deactivation"), TIME_CONSTANTS, strict=True)
+    )
+    return activation, deactivation
 
 
 def describe(muscle: Any) -> str:

@@ -18,9 +18,7 @@ def muscle_force_errors(
 ) -> dict[str, float]:
     """Return the RMS error of each muscle's tension in F0; see ``muscle_forces``."""
     errors = {}
-    for name, (opensim_force, ours) in muscle_forces(
-        osim, model, states=states, seed=seed
-    ).items():
+    for name, (opensim_force, ours) in muscle_forces(osim, model, states=states, seed=seed).items():
         errors[name] = float(np.sqrt(np.mean((ours - opensim_force) ** 2)))
     return errors
 

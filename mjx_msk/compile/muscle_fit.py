@@ -11,7 +11,7 @@ and one velocity along the tendon. Its shapes are piecewise quadratic:
 Lengths here are in optimal fiber lengths along the tendon, forces in F0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -116,7 +116,9 @@ def reached(curves: ForceCurves, force: float) -> float:
     if curve[-1] <= force:
         return float(curves.lengths[-1])
     after = int(np.searchsorted(curve, force))
-    return float(np.interp(force, curve[after - 1 : after + 1], curves.lengths[after - 1 : after + 1]))
+    return float(
+        np.interp(force, curve[after - 1 : after + 1], curves.lengths[after - 1 : after + 1])
+    )
 
 
 def _speeds() -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mjx_msk.compile.force_reader import read_forces, read_half_spaces
 from mjx_msk.compile.frames import frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
 from mjx_msk.compile.joints import read_axes
@@ -99,6 +100,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
     coordinates = {c.getName(): _read_coordinate(c) for c in model.getCoordinateSet()}
     couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
     surfaces = tuple(read_surfaces(opensim, model))
+    forces = read_forces(opensim, model)
     muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
     return Source(
         name=model.getName(),
@@ -111,7 +113,9 @@ def _read_model(opensim: Any, model: Any) -> Source:
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
             for marker in model.getMarkerSet()
         ),
-        spheres=tuple(_read_spheres(opensim, model)),
+        spheres=tuple(_read_spheres(opensim, model, forces.friction)),
+        half_spaces=tuple(read_half_spaces(opensim, model, forces.friction)),
+        forces=forces,
         surfaces=surfaces,
         muscles=muscles.muscles,
         poses=muscles.poses,
@@ -165,12 +169,13 @@ def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
         yield Coupling(coupler.getDependentCoordinateName(), names.get(0), function)
 
 
-def _read_spheres(opensim: Any, model: Any) -> Iterator[Sphere]:
+def _read_spheres(opensim: Any, model: Any, friction: dict[str, float]) -> Iterator[Sphere]:
     for geometry in model.getContactGeometrySet():
         sphere = opensim.ContactSphere.safeDownCast(geometry)
         if sphere is not None:
             body, position = point_in_body(sphere.getFrame(), sphere.get_location())
-            yield Sphere(sphere.getName(), body, position, sphere.getRadius())
+            name = sphere.getName()
+            yield Sphere(name, body, position, sphere.getRadius(), friction.get(name))
 
 
 def _unknown(kind: str, component: Any) -> MskError:

@@ -101,6 +101,59 @@ class Sphere:
     body: str
     position: np.ndarray
     radius: float
+    friction: float | None = None  #: coefficient of static friction
+
+
+@dataclass(frozen=True)
+class HalfSpace:
+    """A contact half-space that does not move: a point of its plane and the outward normal (3,)."""
+
+    name: str
+    position: np.ndarray
+    normal: np.ndarray
+    friction: float | None = None
+
+
+@dataclass(frozen=True)
+class Motor:
+    """An actuator without dynamics: ``gear`` times a control within ``controls``.
+
+    It drives a coordinate; or the length of the straight line through ``points``; or a frame at
+    ``points[0]``, in the axes of the body of ``points[-1]``, which feels the reaction if it is
+    another one.
+    """
+
+    name: str
+    gear: tuple[float, ...]  #: N or N m; (6,) force and torque for a frame
+    controls: tuple[float, float]
+    coordinate: str | None = None
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spring:
+    """Pulls a coordinate or the length of the line through ``points`` back into a ``band``.
+
+    Force per length (or angle) outside the band is ``stiffness``; ``damping`` acts everywhere.
+    """
+
+    name: str
+    band: tuple[float, float]
+    stiffness: float
+    damping: float = 0.0
+    coordinate: str | None = None
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Forces:
+    """What acts on a model besides muscles; ``skipped`` and ``approximated``: name -> why, how."""
+
+    motors: tuple[Motor, ...] = ()
+    springs: tuple[Spring, ...] = ()
+    friction: dict[str, float] = field(default_factory=dict)  #: of contact geometries
+    skipped: dict[str, str] = field(default_factory=dict)
+    approximated: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,5 +224,7 @@ class Source:
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
+    half_spaces: tuple[HalfSpace, ...] = ()
+    forces: Forces = Forces()
     poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
