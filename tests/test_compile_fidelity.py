@@ -209,14 +209,29 @@ def test_a_muscle_that_is_gone_is_missing(osim, spec):
     assert set(found.length) == {"straight", "wrapped"}
 
 
+def test_a_free_root_and_what_is_held_stay_at_rest(osim, spec):
+    """Errors below them are found all the same."""
+    trial = spec.copy()
+    trial.delete(trial.key("default"))
+    trial.delete(trial.joint("shoulder"))
+    trial.body("upper").add_freejoint(name="j1")
+    found = measured(osim, trial.compile())
+    assert found.missing == ()
+    assert set(found.moment) == {"elbow"}
+    assert set(found.arms) == {("wrapped", "elbow"), ("across", "elbow")}
+    assert not found.poses[:, 0].any()
+    assert not wrong(found.position) | wrong(found.moment) | wrong(found.length)
+
+
 def test_notes_are_ordered_and_other_texts_are_none(spec):
     trial = spec.copy()
-    for name in ("repaired/b", "approximated/a/x", "skipped/c", "default/elbow2"):
+    for name in ("fitted/d", "repaired/b", "approximated/a/x", "skipped/c", "default/elbow2"):
         trial.add_text(name=name, data=f"reason of {name}")
     assert [(note.kind, note.name) for note in read_notes(trial.compile())] == [
         ("skipped", "c"),
         ("approximated", "a/x"),
         ("repaired", "b"),
+        ("fitted", "d"),
     ]
 
 

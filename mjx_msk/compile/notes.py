@@ -1,10 +1,10 @@
-"""What a compiled model says about itself: what was skipped, approximated or repaired, and why."""
+"""What a compiled model says about itself: what is not as in its source, and why."""
 
 from typing import NamedTuple
 
 import mujoco
 
-KINDS = ("skipped", "approximated", "repaired")
+KINDS = ("skipped", "approximated", "repaired", "fitted")
 
 
 class Note(NamedTuple):
