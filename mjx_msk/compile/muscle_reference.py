@@ -40,15 +40,15 @@ class MuscleReference:
         ``q`` must be where the reference is.
         """
         state, matter = self._reference.state, self._reference.model.getMatterSubsystem()
-        arms = np.zeros((len(self._paths), len(q)))
-        for row, path in enumerate(self._paths):
+        generalized = np.zeros((state.getNU(), len(self._paths)))
+        for column, path in enumerate(self._paths):
             forces = self._opensim.VectorOfSpatialVec(self._no_forces)
             moving = self._opensim.Vector(state.getNU(), 0.0)
             result = self._opensim.Vector()
             path.addInEquivalentForces(state, 1.0, forces, moving)
             matter.multiplyBySystemJacobianTranspose(state, forces, result)
-            arms[row] = self._reference.reduced(result.to_numpy() + moving.to_numpy(), q)
-        return arms
+            generalized[:, column] = result.to_numpy() + moving.to_numpy()
+        return self._reference.reduced(generalized, q).T
 
     def length_slopes(self, q: np.ndarray, crossed: np.ndarray) -> np.ndarray:
         """Return -dL/dq (muscles, n) by central differences where ``crossed`` (muscles, n).

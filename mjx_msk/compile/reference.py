@@ -83,7 +83,7 @@ class Reference:
         return self.reduced(self._solver.solve(self.state, acceleration).to_numpy(), q)
 
     def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
-        """Return forces on OpenSim's speeds as generalized forces (n,) of ``names``."""
+        """Return forces (nu, ...) on OpenSim's speeds as generalized forces (n, ...) of ``names``."""
         tau = np.array([force[self._slots[name]] for name in self.names])
         for name in self._couplers:
             source, _, slope = self._coupled(name, q)
@@ -94,8 +94,7 @@ class Reference:
         """Return the mass matrix (n, n) in the independent coordinates, where the model is."""
         matrix = self._opensim.Matrix()
         self.model.getMatterSubsystem().calcM(self.state, matrix)
-        half = np.array([self.reduced(row, q) for row in matrix.to_numpy()])
-        return np.array([self.reduced(column, q) for column in half.T])
+        return self.reduced(self.reduced(matrix.to_numpy(), q).T, q)
 
     def mass_center(self) -> np.ndarray:
         """Return the whole model's center of mass (3,) in the world with Z up."""
