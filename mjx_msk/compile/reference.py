@@ -83,7 +83,7 @@ class Reference:
         return self.reduced(self._solver.solve(self.state, acceleration).to_numpy(), q)
 
     def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
-        """Return forces (nu, ...) on OpenSim's speeds as generalized forces (n, ...) of ``names``."""
+        """Return forces (nu, ...) on OpenSim's speeds as generalized forces (n, ...)."""
         tau = np.array([force[self._slots[name]] for name in self.names])
         for name in self._couplers:
             source, _, slope = self._coupled(name, q)
