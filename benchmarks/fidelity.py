@@ -124,7 +124,7 @@ def measure(path: Path, poses: int, seed: int) -> Result:
     except MskError as error:
         return Result(path, reason=f"refused: {error.what}")
     except Exception as error:  # a bug, which must not hide the other models' rows
-        return Result(path, reason=f"BUG: {type(error).__name__}: {error}")
+        return Result(path, reason=f"BUG: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def name_of(path: Path) -> str:

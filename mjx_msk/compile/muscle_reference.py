@@ -19,6 +19,7 @@ class MuscleReference:
         muscles = reference.model.getMuscles()
         self._paths = [muscles.get(name).getGeometryPath() for name in names]
         self.wraps = np.array([path.getWrapSet().getSize() > 0 for path in self._paths], bool)
+        reference.model.realizePosition(reference.state)
         jacobian = opensim.Matrix()
         reference.model.getMatterSubsystem().calcSystemJacobian(reference.state, jacobian)
         zero = opensim.Vec3(0)
