@@ -29,6 +29,7 @@ from rich.table import Table
 from mjx_msk.compile import compile_osim
 from mjx_msk.compile.bars import Bar, bars
 from mjx_msk.compile.fidelity import Fidelity, compare
+from mjx_msk.compile.notes import alike
 from mjx_msk.errors import MskError
 from mjx_msk.report.fidelity import document
 
@@ -185,11 +186,8 @@ def losses(results: list[Result]) -> Iterable[str]:
         if fidelity is None:
             yield f"{model}: {result.reason}"
             continue
-        alike: dict[str, list[str]] = {}
-        for note in fidelity.notes:
-            alike.setdefault(f"{note.kind}, {note.reason}", []).append(note.name)
-        for reason, names in alike.items():
-            yield f"{model}: {reason}: {', '.join(names)}"
+        for kind, reason, names in alike(fidelity.notes):
+            yield f"{model}: {kind}, {reason}: {', '.join(names)}"
         unsaid = {*fidelity.missing} - {note.name for note in fidelity.notes}
         if unsaid:
             yield f"{model}: MISSING WITHOUT A WORD: {', '.join(sorted(unsaid))}"

@@ -19,7 +19,7 @@ from mjx_msk.compile import compile_osim
 from mjx_msk.compile.bars import bars, require
 from mjx_msk.compile.fidelity import Fidelity, bounded, compare, sample
 from mjx_msk.compile.muscle_reference import MuscleReference
-from mjx_msk.compile.notes import Note, read_notes
+from mjx_msk.compile.notes import Note, alike, read_notes
 from mjx_msk.compile.posing import Posing
 from mjx_msk.compile.reference import Reference
 from mjx_msk.compile.worst import worst_curves
@@ -28,7 +28,8 @@ from mjx_msk.report.fidelity import document, write_fidelity
 
 pytest.importorskip("opensim")
 
-NOTHING = 1e-8  #: rounding, and the eight digits of OpenSim's wrapping
+#: Rounding, the eight digits of OpenSim's wrapping, and accelerations by differences.
+NOTHING = 1e-7
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x>.osim"
 STILL = np.zeros(2)
 LISTS = ("bars", "bodies", "coordinates", "muscles", "moment_arms", "notes")
@@ -227,12 +228,27 @@ def test_notes_are_ordered_and_other_texts_are_none(spec):
     trial = spec.copy()
     for name in ("fitted/d", "repaired/b", "approximated/a/x", "skipped/c", "default/elbow2"):
         trial.add_text(name=name, data=f"reason of {name}")
-    assert [(note.kind, note.name) for note in read_notes(trial.compile())] == [
+    notes = read_notes(trial.compile())
+    assert alike([*notes, notes[0]._replace(name="e")])[0] == (
+        "skipped", "reason of skipped/c", ["c", "e"],
+    )  # fmt: skip
+    assert [(note.kind, note.name) for note in notes] == [
         ("skipped", "c"),
         ("approximated", "a/x"),
         ("repaired", "b"),
         ("fitted", "d"),
     ]
+
+
+def test_a_model_without_mass_has_no_bars_of_mass(shared_data, tmp_path):
+    """The wrist, whose bones weigh nothing, against a model that has nothing of it."""
+    empty = mujoco.MjModel.from_xml_string("<mujoco/>")
+    found = compare(shared_data / "models/wrist.osim", empty, poses=2)
+    assert found.total_mass is found.mass_center is found.mass_matrix is None
+    assert bars(found) == []
+    assert {"ulna", "elbow_flexion", "FCU"} < set(found.missing)
+    write_fidelity(found, [], tmp_path / "wrist.json", title="wrist")
+    assert json.loads((tmp_path / "wrist.json").read_text())["whole"]["mass_relative"] is None
 
 
 def test_fitted_bodies_have_their_own_bars(faithful):

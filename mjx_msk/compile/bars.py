@@ -35,7 +35,7 @@ class Bar:
 
 
 def bars(fidelity: Fidelity) -> list[Bar]:
-    """Return the bars that apply to a model: one without muscles has none of muscles."""
+    """Return the bars that apply to a model: one without muscles, or mass, has none of theirs."""
     fitted = fidelity.fitted
     exact = {name: name not in fitted for name in fidelity.position}
     found: list[Bar] = []
@@ -49,12 +49,14 @@ def bars(fidelity: Fidelity) -> list[Bar]:
             f"position_{key}", f"body origin, {words}, max", position, limits[0], "mm"
         )
         found += _largest(f"angle_{key}", f"orientation, {words}, max", angle, limits[1], "deg")
-    found += [
-        Bar("mass", "total mass", fidelity.total_mass, 1e-6, "relative"),
-        Bar("mass_center", "center of mass, max", fidelity.mass_center, 1e-6, "m"),
-        Bar("mass_matrix", "mass matrix, max", fidelity.mass_matrix, 1e-4, "relative",
-            _worst(fidelity.inertial)),
-    ]  # fmt: skip
+    for key, words, value, limit, unit in (
+        ("mass", "total mass", fidelity.total_mass, 1e-6, "relative"),
+        ("mass_center", "center of mass, max", fidelity.mass_center, 1e-6, "m"),
+        ("mass_matrix", "mass matrix, max", fidelity.mass_matrix, 1e-4, "relative"),
+    ):
+        if value is not None:
+            worst = _worst(fidelity.inertial) if key == "mass_matrix" else ""
+            found.append(Bar(key, words, value, limit, unit, worst))
     moment = {name: error / PERCENT for name, error in fidelity.moment.items()}
     found += _largest("moment", "inverse dynamics, RMS, worst coordinate", moment, 0.1, "%")
     length = {name: error / MM for name, error in fidelity.length.items()}

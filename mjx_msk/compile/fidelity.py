@@ -1,7 +1,7 @@
 """How far a compiled model is from its OpenSim source, measured at random poses."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import mujoco
@@ -41,7 +41,11 @@ class ArmError:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Errors of a compiled model over ``poses`` (P, n) of the independent ``coordinates``."""
+    """Errors of a compiled model over ``poses`` (P, n) of the independent ``coordinates``.
+
+    A model that has no mass in OpenSim has no errors relative to it: ``total_mass``,
+    ``mass_center`` and ``mass_matrix`` are None, ``inertial`` and ``moment`` empty.
+    """
 
     coordinates: tuple[str, ...]
     poses: np.ndarray
@@ -52,9 +56,9 @@ class Fidelity:
     mass: float  #: kg, largest over bodies
     com: float  #: m, in the body, largest over bodies
     inertia: float  #: kg m^2, largest over bodies and elements
-    total_mass: float  #: relative
-    mass_center: float  #: m, of the whole model, largest over the poses
-    mass_matrix: float  #: Frobenius norm of the error over OpenSim's, largest over the poses
+    total_mass: float | None  #: relative
+    mass_center: float | None  #: m, of the whole model, largest over the poses
+    mass_matrix: float | None  #: Frobenius norm of the error over OpenSim's, largest over the poses
     inertial: dict[str, float]  #: error of a coordinate's row i of M over sqrt(M_ii M_jj), largest
     moment: dict[str, float]  #: RMS error over RMS of OpenSim's generalized force
     length: dict[str, float]  #: m, RMS of each muscle's length
@@ -132,18 +136,18 @@ def compare(
         coordinates=tuple(reference.names),
         poses=q,
         seed=seed,
-        position=dict(zip(bodies, position.max(axis=0, initial=0).tolist(), strict=True)),
-        angle=dict(zip(bodies, angle.max(axis=0, initial=0).tolist(), strict=True)),
+        position=_by(bodies, position.max(axis=0)),
+        angle=_by(bodies, angle.max(axis=0)),
         fitted=frozenset(fitted_bodies(reference.model)),
         mass=mass,
         com=com,
         inertia=inertia,
-        total_mass=abs(ours - theirs) / max(theirs, SMALLEST),
-        mass_center=float(center.max()) if theirs > 0 else 0.0,
-        mass_matrix=float(frobenius.max()),
-        inertial=dict(zip(names, inertial.max(axis=0).tolist(), strict=True)),
-        moment=dict(zip(names, _relative(moment[1] - moment[0], moment[0]), strict=True)),
-        length=dict(zip(tendons, _rms(length[1] - length[0]).tolist(), strict=True)),
+        total_mass=abs(ours - theirs) / theirs if theirs else None,
+        mass_center=float(center.max()) if theirs else None,
+        mass_matrix=float(frobenius.max()) if theirs else None,
+        inertial=_by(names, inertial.max(axis=0)) if theirs else {},
+        moment=_by(names, _relative(moment[1] - moment[0], moment[0])) if theirs else {},
+        length=_by(tendons, _rms(length[1] - length[0])),
         arms={pair: _arm_error(arms[0][:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
         slopes={pair: _arm_error(slopes[:, *at], arms[1][:, *at]) for pair, at in pairs.items()},
         force=muscle_force_errors(osim, model, states=poses, seed=seed) if tendons else {},
@@ -214,8 +218,12 @@ def _mass_errors(found: np.ndarray, expected: np.ndarray) -> tuple[float, np.nda
     return whole, (difference / np.outer(scale, scale)).max(axis=1, initial=0)
 
 
-def _relative(error: np.ndarray, expected: np.ndarray) -> list[float]:
-    return (_rms(error) / np.maximum(_rms(expected), SMALLEST)).tolist()
+def _by(names: Iterable[str], errors: np.ndarray) -> dict[str, float]:
+    return dict(zip(names, errors.tolist(), strict=True))
+
+
+def _relative(error: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    return _rms(error) / np.maximum(_rms(expected), SMALLEST)
 
 
 def _rms(error: np.ndarray) -> np.ndarray:

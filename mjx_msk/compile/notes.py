@@ -1,5 +1,6 @@
 """What a compiled model says about itself: what is not as in its source, and why."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import mujoco
@@ -25,3 +26,11 @@ def read_notes(model: mujoco.MjModel) -> list[Note]:
             reason = bytes(model.text_data[start : start + model.text_size[index]])
             notes.append(Note(kind, name, reason.rstrip(b"\0").decode(errors="replace")))
     return sorted(notes, key=lambda note: (KINDS.index(note.kind), note.name))
+
+
+def alike(notes: Iterable[Note]) -> list[tuple[str, str, list[str]]]:
+    """Return (kind, reason, names) with the names of all notes of one kind and reason together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        found.setdefault((note.kind, note.reason), []).append(note.name)
+    return [(*key, names) for key, names in found.items()]

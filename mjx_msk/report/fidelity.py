@@ -10,6 +10,7 @@ import numpy as np
 
 from mjx_msk.compile.bars import DEG, MM, PERCENT, bars, pair_name
 from mjx_msk.compile.fidelity import Fidelity
+from mjx_msk.compile.notes import alike
 from mjx_msk.compile.worst import Curves, Sweep
 from mjx_msk.errors import MskError
 from mjx_msk.files import replacing
@@ -129,7 +130,7 @@ def _page(fidelity: Fidelity, curves: Sequence[Curves], title: str) -> str:
         verdict=f"{missed} of {len(found)} bars missed" if missed else "every bar met",
         bars=found,
         missing=fidelity.missing,
-        notes=fidelity.notes,
+        notes=alike(fidelity.notes),
         tables=_tables(fidelity),
         curves=[_title(curve, fidelity) for curve in curves],
         style=style,
