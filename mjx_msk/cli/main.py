@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
 
 if TYPE_CHECKING:
+    from mujoco import MjModel
+
     from mjx_msk.options import Options
 
 OK, BAD_INPUT, STOPPED = 0, 2, 130
@@ -111,16 +114,27 @@ class Compile:
     """Folder with the bone meshes (.vtp, .stl, .obj) that the model names."""
     bones: bool = False
     """Draw the model with the bone meshes that `mjx-msk bones` fetches."""
+    report: Path | None = None
+    """Measure the result against OpenSim and write its errors to this file (.html or .json)."""
+    strict: bool = False
+    """Measure the result; write nothing if a component was skipped or an error is too large."""
 
     def run(self, terminal: Terminal) -> int:
-        """Compile and say where the result is."""
+        """Compile, measure if asked to, and say where the result is."""
         from mjx_msk import cache
-        from mjx_msk.compile import CompileOptions, compile_file
+        from mjx_msk.compile import CompileOptions, compile_osim, write_xml
 
+        if self.report is not None:
+            from mjx_msk.report.fidelity import check_suffix
+
+            check_suffix(self.report)
         if self.bones and self.geometry is not None:
             raise MskError("--bones and --geometry exclude each other.", remedy="Give one of them.")
         geometry = cache.bones() if self.bones else self.geometry
-        compile_file(self.osim, self.out, CompileOptions(geometry=geometry))
+        spec = compile_osim(self.osim, CompileOptions(geometry=geometry))
+        if self.report is not None or self.strict:
+            _measure(terminal, self.osim, spec.compile(), self.report, strict=self.strict)
+        write_xml(spec, self.out)
         terminal.say(f"Wrote {self.out}")
         return OK
 
@@ -145,6 +159,26 @@ class Bones:
                     part.write_bytes(mesh.read_bytes())
         terminal.say(f"{len(meshes)} bone meshes are in {self.out or folder}")
         return OK
+
+
+def _measure(
+    terminal: Terminal, osim: Path, model: "MjModel", report: Path | None, *, strict: bool
+) -> None:
+    """Measure a compiled model against OpenSim; refuse it if ``strict``, and write the report."""
+    from mjx_msk.compile.bars import require
+    from mjx_msk.compile.fidelity import compare
+    from mjx_msk.compile.worst import worst_curves
+    from mjx_msk.report.fidelity import write_fidelity
+
+    with terminal.progress(osim.name) as on_stage:
+        on_pose = partial(on_stage, "measuring against OpenSim")
+        fidelity = compare(osim, model, on_pose=on_pose)
+    if strict:
+        require(fidelity, str(osim))
+    if report is not None:
+        curves = worst_curves(osim, model, fidelity)
+        write_fidelity(fidelity, curves, report, title=osim.name)
+        terminal.say(f"Report: {report.resolve()}")
 
 
 def _estimate(

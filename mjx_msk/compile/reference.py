@@ -22,7 +22,9 @@ class Reference:
             force = opensim.Force.safeDownCast(component)
             if force is not None:
                 force.set_appliesForce(False)
-        for coordinate in self.model.getCoordinateSet():
+        coordinates = list(self.model.getCoordinateSet())
+        self.locked = {c.getName() for c in coordinates if c.getDefaultLocked()}
+        for coordinate in coordinates:
             coordinate.setDefaultLocked(False)
             coordinate.setDefaultClamped(False)
         self.state = self.model.initSystem()
@@ -32,10 +34,10 @@ class Reference:
             for c in self.model.getConstraintSet()
         ]
         self._couplers = {c.getDependentCoordinateName(): c for c in couplers}
-        coordinates = list(self.model.getCoordinateSet())
         free = [c for c in coordinates if c.getName() not in self._couplers]
         self.names = [c.getName() for c in free]
         self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in free])
+        self.defaults = np.array([c.getDefaultValue() for c in free])
         self.bodies = [body.getName() for body in self.model.getBodySet()]
         self.muscles = [muscle.getName() for muscle in self.model.getMuscles()]
         self._slots = {c.getName(): self._slot(c) for c in coordinates}
@@ -81,12 +83,22 @@ class Reference:
         return self.reduced(self._solver.solve(self.state, acceleration).to_numpy(), q)
 
     def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
-        """Return forces on OpenSim's speeds as generalized forces (n,) of ``names``."""
+        """Return forces (nu, ...) on OpenSim's speeds as generalized forces (n, ...)."""
         tau = np.array([force[self._slots[name]] for name in self.names])
         for name in self._couplers:
             source, _, slope = self._coupled(name, q)
             tau[source] += slope * force[self._slots[name]]
         return tau
+
+    def mass_matrix(self, q: np.ndarray) -> np.ndarray:
+        """Return the mass matrix (n, n) in the independent coordinates, where the model is."""
+        matrix = self._opensim.Matrix()
+        self.model.getMatterSubsystem().calcM(self.state, matrix)
+        return self.reduced(self.reduced(matrix.to_numpy(), q).T, q)
+
+    def mass_center(self) -> np.ndarray:
+        """Return the whole model's center of mass (3,) in the world with Z up."""
+        return WORLD_FROM_GROUND @ self.model.calcMassCenterPosition(self.state).to_numpy()
 
     def places(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return each body's name, origin (3,) and rotation (3, 3) in the world with Z up."""

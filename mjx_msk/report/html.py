@@ -26,15 +26,9 @@ def write_report(
     Every text is escaped, and the page forbids itself to load anything. Raises ``MskError`` when
     the file cannot be written.
     """
-    from jinja2 import Environment
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
-    # A file name can hold anything: the template escapes every text that is put into it.
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = files("mjx_msk.report").joinpath("report.html.j2").read_text(encoding="utf-8")
     video = Path(overlay_video).read_bytes() if overlay_video else None
-    page = environment.from_string(template).render(
+    page = render_page(
+        "report.html.j2",
         title=motion.subject.get("name")
         or Path(str(motion.provenance.get("input", "Motion"))).name,
         facts=facts(motion),
@@ -46,10 +40,21 @@ def write_report(
         provenance=_provenance(motion),
         style=style,
         data=page_data(motion),
-        plotly=Markup(get_plotlyjs()),
     )
     with replacing(out_html) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Return a page of the template's name, with plotly as ``plotly``; other texts are escaped."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    # A file name can hold anything: the template escapes every text that is put into it.
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    text = files("mjx_msk.report").joinpath(template).read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values, plotly=Markup(get_plotlyjs()))
 
 
 def facts(motion: Motion) -> list[tuple[str, str]]:
