@@ -221,7 +221,9 @@ def test_walker_stands_on_its_platform_and_stays_bounded(shared_data):
     assert plane.pos @ normal == pytest.approx(0.025, abs=1e-6)
     assert model.geom("contact/LFootContact").friction[0] == 0.8
     np.testing.assert_allclose(
-        model.tendon("LKneeLimitTorque").lengthspring, np.radians([-140, 0]), atol=1e-5
+        model.tendon_lengthspring[model.tendon("LKneeLimitTorque").id],
+        np.radians([-140, 0]),
+        atol=1e-5,
     )
     model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_ENERGY
     data = mujoco.MjData(model)
