@@ -34,6 +34,7 @@ from mjx_msk.compile.wrapping import around_cylinder, around_sphere
 VIA_RADIUS = 1e-5  #: m, a sphere that is a point
 GOOD = 6e-4  #: m, an error after which nothing better is sought
 FAIR = 1.2e-3  #: m, the same before what costs more joints or looks less like the source
+SAME = 1e-5  #: m, no difference
 EXACT = 1e-4  #: m, the same where nearly all lengths are this close: the rest is OpenSim's
 RARE = 0.02  #: of the poses: a surface that is touched less often is left out
 WORTH = 0.7  #: what a fit must bring an error down to, to replace what the source has
@@ -131,14 +132,11 @@ def length(elements: Filling, rows: Rows) -> np.ndarray:
         else:
             surface = wrap.surface
             ends = [rows.local(surface.body, surface.frame, place) for place in places]
-            side = None
-            if wrap.side is not None:
-                side = 2 * surface.size[0] * (surface.frame.rotation.T @ wrap.side)
+            side = wrap.side
             if wrap.gate is not None:
                 name, polynomial = wrap.gate
                 side = np.sign(polynomial(rows.values[name]))[:, None] * side
-            around = around_cylinder if surface.kind == "cylinder" else around_sphere
-            total = total + around(ends[0], ends[1], surface.size[0], side)
+            total = total + _around(surface, ends, side)
         start, wrap = element, None
     return total
 
@@ -165,7 +163,7 @@ def _filling(gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.nda
     """Return the filling that brings the gap's length closest to ``wanted`` (R,)."""
     best: Filling = ()
     lowest = rows.cost(gap.length((), rows) - wanted)
-    for candidates in (_simple, _gated, _parted, _fitted):
+    for candidates in (_simple, _gated, _through, _fitted, _parted):
         bar = lowest * (WORTH if best else 1 - 1e-6)
         for candidate in candidates(gap, surfaces, rows, wanted):
             cost = rows.cost(gap.length(candidate, rows) - wanted)
@@ -220,11 +218,25 @@ def _sided(gap: _Gap, surface: Surface, rows: Rows, wanted: np.ndarray) -> Wrap:
         directions = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
     else:
         directions = _globe(100)
-    wraps = [Wrap(surface), *(Wrap(surface, surface.frame.rotation @ d) for d in directions)]
-    if surface.side.any():  # the source's own side first: of equals, the first is taken
-        wraps.insert(0, Wrap(surface, surface.side))
-    costs = np.array([rows.cost(gap.length((wrap,), rows) - wanted) for wrap in wraps])
-    return wraps[int(np.argmax(costs <= costs.min() * (1 + 1e-6)))]
+    sides = [None, *(surface.frame.rotation @ direction for direction in directions)]
+    if surface.side.any():
+        sides.insert(0, surface.side)
+    ends = [rows.local(surface.body, surface.frame, rows.place(p)) for p in (gap.start, gap.end)]
+    costs: list[float] = []
+    for side in sides:
+        costs.append(rows.cost(_around(surface, ends, side) - wanted))
+        if costs[-1] < SAME:
+            break
+    lowest = min(costs) * (1 + 1e-6)  # of equals, the first: the source's own side, or none
+    return Wrap(surface, next(s for s, c in zip(sides, costs, strict=False) if c <= lowest))
+
+
+def _around(surface: Surface, ends: list[np.ndarray], side: np.ndarray | None) -> np.ndarray:
+    """Return lengths (R,) between ends in the frame of a surface; ``side`` is in its body."""
+    if side is not None:
+        side = 2 * surface.size[0] * (side @ surface.frame.rotation)
+    around = around_cylinder if surface.kind == "cylinder" else around_sphere
+    return around(ends[0], ends[1], surface.size[0], side)
 
 
 def _via(gap: _Gap, point: Point, rows: Rows, wanted: np.ndarray) -> Wrap:
@@ -305,17 +317,10 @@ def _outside(point: ConditionalPoint, rows: Rows) -> Polynomial:
     return Polynomial([low * high, -low - high, 1.0])
 
 
-def _parted(
+def _through(
     gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
 ) -> Iterator[Filling]:
-    """Yield two things with a site between them that the path always runs through."""
-    own = _own(gap, surfaces)
-    part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
-    if len(own) == 2 == len(gap.contacts) and not gap.conditional:
-        for contact in gap.contacts:
-            name = f"between-{own[0].name}-{own[1].name}"
-            site = Point(name, surfaces[contact.surface].body, contact.entry)
-            yield _around_a_site(gap, own, site, part, wanted[chosen])
+    """Yield one of several conditional points as a site, others as via points beside it."""
     for index, point in enumerate(gap.conditional if len(gap.conditional) > 1 else ()):
         site = Point(point.name, point.body, point.position)
         first = replace(gap, end=site, conditional=gap.conditional[:index])
@@ -328,6 +333,20 @@ def _parted(
             rest = wanted - first.length(before, rows)
             after = _best(second, [(), *_simple(second, {}, rows, rest)], rows, rest)
         yield (*before, site, *after)
+
+
+def _parted(
+    gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
+) -> Iterator[Filling]:
+    """Yield two surfaces of the source with a site between them."""
+    own = _own(gap, surfaces)
+    if len(own) != 2 or len(gap.contacts) != 2 or gap.conditional:
+        return
+    part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
+    for contact in gap.contacts:
+        name = f"between-{own[0].name}-{own[1].name}"
+        site = Point(name, surfaces[contact.surface].body, contact.entry)
+        yield _around_a_site(gap, own, site, part, wanted[chosen])
 
 
 def _best(gap: _Gap, fillings: list[Filling], rows: Rows, wanted: np.ndarray) -> Filling:
