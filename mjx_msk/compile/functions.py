@@ -1,6 +1,7 @@
 """Functions of one coordinate: OpenSim's kinds, and polynomials that MuJoCo can tie joints with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.optimize import least_squares
 from mjx_msk.compile.source import ScalarFunction
 
 POINTS = 120  #: samples of a function that is fitted
+SEPARATED_POINTS, SEPARATED_DEGREE = 12, 6  #: the same for each of several coordinates
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
 _SLOPE_WEIGHT = 0.15  #: of a slope on [-1, 1]: moment arms and speeds count beside places
 
@@ -49,9 +51,28 @@ def identity() -> ScalarFunction:
     return ScalarFunction(np.asarray, (0.0, 1.0))
 
 
+def negated(function: ScalarFunction) -> ScalarFunction:
+    """Return -f(x)."""
+    return compose(linear(-1.0), function)
+
+
+def linear(slope: float, offset: float = 0.0) -> ScalarFunction:
+    """Return f(x) = offset + slope x."""
+    return ScalarFunction(lambda x: offset + slope * np.asarray(x), (offset, slope))
+
+
 def constant(value: float) -> ScalarFunction:
     """Return f(x) = value."""
     return ScalarFunction(lambda x: np.full(np.shape(x), value), (value,))
+
+
+def added(first: ScalarFunction, second: ScalarFunction) -> ScalarFunction:
+    """Return ``first(x) + second(x)``."""
+    coefficients = None
+    if first.coefficients is not None and second.coefficients is not None:
+        both = Polynomial(first.coefficients) + Polynomial(second.coefficients)
+        coefficients = tuple(both.coef)
+    return ScalarFunction(lambda x: first.evaluate(x) + second.evaluate(x), coefficients)
 
 
 def compose(outer: ScalarFunction, inner: ScalarFunction) -> ScalarFunction:
@@ -61,6 +82,70 @@ def compose(outer: ScalarFunction, inner: ScalarFunction) -> ScalarFunction:
         composed = Polynomial(outer.coefficients)(Polynomial(inner.coefficients))
         coefficients = tuple(np.atleast_1d(composed.coef))
     return ScalarFunction(lambda x: outer.evaluate(inner.evaluate(x)), coefficients)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A function of several coordinates as a sum of functions of one each."""
+
+    terms: tuple[ScalarFunction, ...]
+    error: float  #: the largest difference over the ranges of the coordinates
+    extent: float  #: the largest value less the smallest, over the same ranges
+
+    def words(self) -> str:
+        """Say what the sum is worth."""
+        return (
+            "a function of several coordinates is approximated by a sum of functions of one each; "
+            f"of its extent of {self.extent:.2g}, {self.error:.2g} is lost at worst"
+        )
+
+
+def separated(
+    function: Callable[..., np.ndarray], intervals: Sequence[tuple[float, float]]
+) -> Sum:
+    """Return the sum of functions of one coordinate each that is closest to a function of several.
+
+    Least squares at Chebyshev points, with polynomials of degree ``SEPARATED_DEGREE``.
+    ``function`` takes an array per coordinate, all of one shape. Exact for sums of such
+    polynomials.
+    """
+    axes = [_chebyshev_points(interval, SEPARATED_POINTS) for interval in intervals]
+    points = [grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")]
+    values = function(*points)
+    columns = [np.ones((len(values), 1))]
+    columns += [
+        Chebyshev.basis(k, domain=interval)(x)[:, None]
+        for x, interval in zip(points, intervals, strict=True)
+        for k in range(1, SEPARATED_DEGREE + 1)
+    ]
+    matrix = np.concatenate(columns, axis=1)
+    weights = np.linalg.lstsq(matrix, values, rcond=None)[0]
+    each = weights[1:].reshape(len(intervals), -1)
+    each = np.concatenate([np.zeros((len(intervals), 1)), each], axis=1)
+    each[0, 0] = weights[0]
+    terms = []
+    for coefficients, interval in zip(each, intervals, strict=True):
+        polynomial = Chebyshev(coefficients, domain=interval).convert(kind=Polynomial)
+        terms.append(ScalarFunction(polynomial, tuple(polynomial.coef)))
+    error, extent = float(np.abs(matrix @ weights - values).max()), float(np.ptp(values))
+    return Sum(tuple(terms), error if error > 1e-9 * extent else 0.0, extent)
+
+
+def read_separated(
+    opensim: Any, function: Any, intervals: Sequence[tuple[float, float]]
+) -> Sum:
+    """Return an OpenSim function of several coordinates as a sum of functions of one each."""
+    argument = opensim.Vector(len(intervals), 0.0)
+
+    def evaluate(*coordinates: np.ndarray) -> np.ndarray:
+        values = np.empty(len(coordinates[0]))
+        for row, point in enumerate(zip(*coordinates, strict=True)):
+            for index, value in enumerate(point):
+                argument.set(index, float(value))
+            values[row] = function.calcValue(argument)
+        return values
+
+    return separated(evaluate, intervals)
 
 
 def quartic(function: ScalarFunction, interval: tuple[float, float]) -> np.ndarray:
@@ -154,6 +239,6 @@ def _powers(value: np.ndarray, slope: np.ndarray, exponents: range) -> np.ndarra
     return np.concatenate([powers, _SLOPE_WEIGHT * slopes])
 
 
-def _chebyshev_points(interval: tuple[float, float]) -> np.ndarray:
+def _chebyshev_points(interval: tuple[float, float], points: int = POINTS) -> np.ndarray:
     low, high = interval
-    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
+    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(points) + 0.5) / points)

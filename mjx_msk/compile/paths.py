@@ -194,10 +194,13 @@ def _sample_poses(
     }
     waiting = dict(couplings)
     while waiting:
-        ready = [name for name, c in waiting.items() if c.independent not in waiting]
+        ready = [
+            name for name, c in waiting.items() if not any(d in waiting for d, _ in c.terms)
+        ]
         if not ready:
             break  # a circle, which the skeleton reports
         for name in ready:
-            coupling = waiting.pop(name)
-            poses[name] = coupling.function.evaluate(poses[coupling.independent])
+            terms = [function.evaluate(poses[driver]) for driver, function in waiting[name].terms]
+            poses[name] = np.sum(terms, axis=0)
+        waiting = {name: c for name, c in waiting.items() if name not in ready}
     return poses

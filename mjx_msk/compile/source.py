@@ -26,24 +26,35 @@ class ScalarFunction:
     evaluate: Callable[[np.ndarray], np.ndarray]
     coefficients: tuple[float, ...] | None = None
 
+    def plus(self, offset: float) -> "ScalarFunction":
+        """Return the function with a constant added."""
+        moved = None
+        if self.coefficients is not None:
+            moved = (self.coefficients[0] + offset, *self.coefficients[1:])
+        return ScalarFunction(lambda x: self.evaluate(x) + offset, moved)
+
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A generalized coordinate; ``range`` and ``default`` in rad or m."""
+    """A generalized coordinate; ``range`` and ``default`` in rad or m.
+
+    ``default`` is the prescribed value at time 0 where the motion is ``prescribed``.
+    """
 
     name: str
     range: tuple[float, float]
     default: float
     clamped: bool
     locked: bool
+    prescribed: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
     """One elementary motion of a joint: by ``function(coordinate)`` along or about ``direction``.
 
-    ``direction`` (3,) is a unit vector in the joint's parent frame, after the rotations that
-    precede it for hinges. Without a coordinate the function is a constant.
+    ``direction`` (3,) is a unit vector in the frame that the preceding motions have moved. Without
+    a coordinate the function is a constant.
     """
 
     name: str
@@ -55,7 +66,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Joint:
-    """A tree joint: ``axes`` in the order in which they move the child, slides first."""
+    """A joint: ``axes`` in the order in which they move the child away from the parent."""
 
     name: str
     parent: str
@@ -63,15 +74,32 @@ class Joint:
     parent_frame: Frame
     child_frame: Frame
     axes: tuple[Axis, ...]
+    coordinates: tuple[str, ...] = ()  #: those it owns
 
 
 @dataclass(frozen=True)
 class Coupling:
-    """A coordinate that equals a function of another one."""
+    """A coordinate that equals a function of another one, plus ``further`` ones of others."""
 
     dependent: str
     independent: str
     function: ScalarFunction
+    further: tuple[tuple[str, ScalarFunction], ...] = ()
+
+    @property
+    def terms(self) -> tuple[tuple[str, ScalarFunction], ...]:
+        """Every coordinate that it follows, with its function."""
+        return ((self.independent, self.function), *self.further)
+
+
+@dataclass(frozen=True)
+class Fastening:
+    """Two frames on two bodies that stay together: their places, or (``turns`` False) all of them."""
+
+    name: str
+    first: tuple[str, Frame]
+    second: tuple[str, Frame]
+    turns: bool
 
 
 @dataclass(frozen=True)
@@ -147,9 +175,12 @@ class Source:
     joints: tuple[Joint, ...]
     coordinates: dict[str, Coordinate]
     couplings: dict[str, Coupling]
+    fastenings: tuple[Fastening, ...] = ()
     markers: tuple[Point, ...] = ()
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
     poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
+    held: dict[str, float] = field(default_factory=dict)  #: coordinates without motion, and where
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
+    approximated: dict[str, str] = field(default_factory=dict)  #: component -> how, and how far off
