@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from mjx_msk.compile.source import ScalarFunction
 POINTS = 120  #: samples of a function that is fitted
 SEPARATED_POINTS, SEPARATED_DEGREE = 12, 6  #: the same for each of several coordinates
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
-_SLOPE_WEIGHT = 0.15  #: of a slope on [-1, 1]: moment arms and speeds count beside places
-
+SLOPE_WEIGHT, CURVATURE_WEIGHT = 0.1, 0.02  #: on [-1, 1]: speeds and forces count beside places
+RIDGE = 1e-3  #: of a fit's own coefficients
 
 def read_function(opensim: Any, function: Any) -> ScalarFunction:
     """Return an OpenSim function; polynomial ones keep their exact coefficients."""
@@ -186,43 +187,22 @@ def series(
 
     The joints move by a = A(x) - A(0), b = B(a) and c = C(x), and f(x) = A(0) + a + b + c. The
     composition B(A(x)) has degree 16 and bends where a single quartic cannot. Least squares of
-    values and slopes on x scaled to [-1, 1]: B and C follow linearly from A, whose three numbers
-    are sought from a few seeded starts (variable projection, Golub and Pereyra 1973).
+    values, slopes and curvatures on x scaled to [-1, 1]: B and C follow linearly from A, whose
+    three numbers are sought from a few seeded starts (variable projection, Golub and Pereyra
+    1973). A little of the weights themselves is added to the squares, so that no joint runs far
+    only for the others to run back.
     """
-    x = _chebyshev_points(interval)
     middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
-    step = 1e-4 * half
-    u, y = (x - middle) / half, function.evaluate(x)
-    slope = (function.evaluate(x + step) - function.evaluate(x - step)) / (2e-4)
-    scale = np.ptp(y) / 2
-    wanted = np.concatenate([y, _SLOPE_WEIGHT * slope]) / scale
-
-    def inner_of(p: np.ndarray) -> Polynomial:
-        return Polynomial([0, 1, *p])
-
-    def columns(p: np.ndarray) -> np.ndarray:
-        inner = inner_of(p)
-        found = [_powers(inner(u), inner.deriv()(u), range(QUARTIC + 1))]
-        if joints == 3:
-            found.append(_powers(u, np.ones_like(u), range(2, QUARTIC + 1)))
-        return np.concatenate(found, axis=1)
-
-    def solved(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        matrix = columns(p)
-        linear = np.linalg.lstsq(matrix, wanted, rcond=1e-12)[0]
-        return linear, matrix @ linear - wanted
-
-    tight = {"jac": "3-point", "ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12, "max_nfev": 60}
-    starts = np.random.default_rng(0).normal(0, 0.3, (6, 3))
-    fits = [least_squares(lambda p: solved(p)[1], start, **tight) for start in starts]
-    # Rounded, so that every machine finds the same digits; the linear ones make up for it.
-    best = np.round(min(fits, key=lambda fit: fit.cost).x, 3)
-    linear, _ = solved(best)
-    inner, outer = inner_of(best), Polynomial(linear[: QUARTIC + 1])
-    rest = Polynomial([0.0, 0.0, *linear[QUARTIC + 1 :]])
-
+    values, slopes, bends = _derivatives(lambda v: function.evaluate(middle + half * v), _NODES)
+    scale = np.ptp(values) / 2
+    wanted = np.concatenate([values, SLOPE_WEIGHT * slopes, CURVATURE_WEIGHT * bends]) / scale
+    # Right and left joints often follow the same function: it is fitted once.
+    shape, *weights = _fitted(tuple(np.round(wanted, 9)), joints)
     from_x = Polynomial([-middle / half, 1 / half])
-    inner, rest = inner(from_x), scale * rest(from_x)
+    inner = Chebyshev(_inner(np.array(shape))).convert(kind=Polynomial)(from_x)
+    outer = Chebyshev(weights[: QUARTIC + 1]).convert(kind=Polynomial)
+    rest = Chebyshev([0.0, 0.0, *weights[QUARTIC + 1 :]]).convert(kind=Polynomial)
+    rest = scale * rest(from_x)
     at_zero = inner(0.0)  # joint a is scale * (inner - at_zero)
     outer = scale * outer(Polynomial([at_zero, 1 / scale]))
     a = scale * (inner - at_zero) + outer(0.0) + rest(0.0)
@@ -232,13 +212,77 @@ def series(
     return tuple(padded[:joints])
 
 
-def _powers(value: np.ndarray, slope: np.ndarray, exponents: range) -> np.ndarray:
-    """Return columns of powers and, below them, of their weighted slopes."""
-    powers = np.stack([value**k for k in exponents], axis=1)
-    slopes = np.stack([k * value ** max(k - 1, 0) * slope for k in exponents], axis=1)
-    return np.concatenate([powers, _SLOPE_WEIGHT * slopes])
+@lru_cache(maxsize=64)
+def _fitted(wanted: tuple[float, ...], joints: int) -> tuple[tuple[float, ...], float]:
+    """Return the three numbers of A, then the Chebyshev coefficients of B and of C from degree 2.
+
+    ``wanted`` are weighted values, slopes and curvatures at ``_NODES``.
+    """
+    target = np.array(wanted)
+    identity = np.array([_NODES, np.ones_like(_NODES), np.zeros_like(_NODES)])
+    own = _weighted(identity)[2:]
+
+    def solved(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = _weighted(np.tensordot(_inner(p), _T, 1))
+        if joints == 3:
+            rows = np.concatenate([rows, own])
+        linear = np.linalg.solve(rows @ rows.T + RIDGE**2 * np.eye(len(rows)), rows @ target)
+        return linear, np.concatenate([linear @ rows - target, RIDGE * linear])
+
+    tight = {"jac": "3-point", "ftol": 1e-10, "xtol": 1e-10, "gtol": 1e-10, "max_nfev": 40}
+    starts = np.random.default_rng(0).normal(0, 0.4, (5, 3))
+    fits = [least_squares(lambda p: solved(p)[1], start, **tight) for start in starts]
+    # Rounded, so that every machine finds the same digits; the linear ones make up for it.
+    best = np.round(min(fits, key=lambda fit: fit.cost).x, 3)
+    return tuple(best), *solved(best)[0]
+
+
+def _inner(p: np.ndarray) -> np.ndarray:
+    """Return the Chebyshev coefficients (5,) of A, scaled to stay within [-1, 1]."""
+    return np.array([0.0, 1.0, *p]) / (1.0 + np.abs(p).sum())
+
+
+def _chebyshev(w: np.ndarray) -> np.ndarray:
+    """Return Chebyshev polynomials 0 to 4 and two derivatives, (5, 3, ...)."""
+    one, zero = np.ones_like(w), np.zeros_like(w)
+    square = w * w
+    return np.array(
+        [
+            [one, zero, zero],
+            [w, one, zero],
+            [2 * square - 1, 4 * w, 4 * one],
+            [(4 * square - 3) * w, 12 * square - 3, 24 * w],
+            [8 * square * (square - 1) + 1, (32 * square - 16) * w, 96 * square - 16],
+        ]
+    )
+
+
+def _weighted(inner: np.ndarray) -> np.ndarray:
+    """Return Chebyshev polynomials of an inner function, values and weighted derivatives (5, 3 n).
+
+    ``inner`` (3, n) has its values, slopes and curvatures.
+    """
+    outer = _chebyshev(inner[0])
+    slopes = outer[:, 1] * inner[1]
+    bends = outer[:, 2] * inner[1] ** 2 + outer[:, 1] * inner[2]
+    return np.concatenate([outer[:, 0], SLOPE_WEIGHT * slopes, CURVATURE_WEIGHT * bends], axis=1)
+
+
+def _derivatives(
+    function: Callable[[np.ndarray], np.ndarray], u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values, slopes and curvatures on [-1, 1], by differences that soften kinks."""
+    step = 0.02
+    middle = np.clip(u, step - 1, 1 - step)  # no steps beyond the range
+    low, mid, high = (function(middle + d) for d in (-step, 0.0, step))
+    bend = (high - 2 * mid + low) / step**2
+    return function(u), (high - low) / (2 * step) + bend * (u - middle), bend
 
 
 def _chebyshev_points(interval: tuple[float, float], points: int = POINTS) -> np.ndarray:
     low, high = interval
     return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(points) + 0.5) / points)
+
+
+_NODES = _chebyshev_points((-1.0, 1.0), 60)  #: of the fits on [-1, 1]
+_T = _chebyshev(_NODES)

@@ -206,10 +206,10 @@ class _Constraints:
         elif kind == "PointConstraint":
             point = self._opensim.PointConstraint.safeDownCast(constraint)
             ends = [
-                point_in_body(constraint.getSocket(socket).getConnecteeAsObject(), place)
-                for socket, place in (
-                    ("body_1", point.get_location_body_1()),
-                    ("body_2", point.get_location_body_2()),
+                point_in_body(self._opensim.PhysicalFrame.safeDownCast(frame), place)
+                for frame, place in (
+                    (constraint.getConnectee("body_1"), point.get_location_body_1()),
+                    (constraint.getConnectee("body_2"), point.get_location_body_2()),
                 )
             ]
             first, second = ((body, Frame(place, np.eye(3))) for body, place in ends)

@@ -1,16 +1,32 @@
 """An OpenSim model as the reference: poses, generalized forces and muscles in plain arrays."""
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mjx_msk.compile.frames import frame_of
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
 
+STEP = 1e-4  #: s, of the differences that turn OpenSim's velocities into accelerations
+
+
+class _Coupler(NamedTuple):
+    """A coordinate that follows others."""
+
+    dependent: str
+    drivers: tuple[str, ...]
+    function: Any
+
 
 class Reference:
-    """An OpenSim model without muscle forces or locks, posed in independent coordinates."""
+    """An OpenSim model without forces, locks or prescribed motion, in independent coordinates.
+
+    With q the independent coordinates, every coordinate follows as g(q), and OpenSim's speeds are
+    u = B(q) dq/dt: coupled coordinates are included by the slopes of their couplers, and the
+    angular velocities of ball and free joints by OpenSim's own matrix N. Constraints other than
+    couplers are left alone: poses need not satisfy them, and they carry no forces.
+    """
 
     def __init__(self, osim: str | os.PathLike[str]) -> None:
         import opensim
@@ -22,71 +38,152 @@ class Reference:
             force = opensim.Force.safeDownCast(component)
             if force is not None:
                 force.set_appliesForce(False)
-        for coordinate in self.model.getCoordinateSet():
+        self.model.finalizeConnections()
+        self.model.initSystem()  # adds the joints of bodies without any
+        coordinates = list(self.model.getCoordinateSet())
+        self.locked = {c.getName() for c in coordinates if c.getDefaultLocked()}
+        for coordinate in coordinates:
             coordinate.setDefaultLocked(False)
             coordinate.setDefaultClamped(False)
+            coordinate.setDefaultIsPrescribed(False)
         self.state = self.model.initSystem()
-        self._solver = opensim.InverseDynamicsSolver(self.model)
-        couplers = [
-            opensim.CoordinateCouplerConstraint.safeDownCast(c)
-            for c in self.model.getConstraintSet()
-        ]
-        self._couplers = {c.getDependentCoordinateName(): c for c in couplers}
-        coordinates = list(self.model.getCoordinateSet())
-        free = [c for c in coordinates if c.getName() not in self._couplers]
+        self._matter = self.model.getMatterSubsystem()
+        self._couplers = self._read_couplers()
+        coupled = {coupler.dependent for coupler in self._couplers}
+        free = [c for c in coordinates if c.getName() not in coupled]
         self.names = [c.getName() for c in free]
-        self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in free])
+        self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in free]).reshape(-1, 2)
+        self.defaults = np.array([c.getDefaultValue() for c in free])
         self.bodies = [body.getName() for body in self.model.getBodySet()]
         self.muscles = [muscle.getName() for muscle in self.model.getMuscles()]
-        self._slots = {c.getName(): self._slot(c) for c in coordinates}
+        self._coordinates = {c.getName(): c for c in coordinates}
+        self._places = {name: self._place(c) for name, c in self._coordinates.items()}
 
-    def _slot(self, coordinate: Any) -> int:
-        """Return the place of a coordinate in OpenSim's vector of speeds."""
-        self.state.setU(self._opensim.Vector(self.state.getNU(), 0.0))
-        coordinate.setSpeedValue(self.state, 1.0)
-        return int(np.argmax(self.state.getU().to_numpy()))
+    def _read_couplers(self) -> list[_Coupler]:
+        """Return the couplers, each after those that it follows."""
+        waiting = []
+        for constraint in self.model.getConstraintSet():
+            coupler = self._opensim.CoordinateCouplerConstraint.safeDownCast(constraint)
+            if coupler is not None and coupler.get_isEnforced():
+                names = coupler.getIndependentCoordinateNames()
+                drivers = tuple(names.get(index) for index in range(names.size()))
+                dependent = coupler.getDependentCoordinateName()
+                waiting.append(_Coupler(dependent, drivers, coupler.getFunction()))
+        ordered: list[_Coupler] = []
+        while waiting:
+            open_ = {coupler.dependent for coupler in waiting}
+            ready = [coupler for coupler in waiting if not open_.intersection(coupler.drivers)]
+            if not ready:
+                raise ValueError(f"coordinates follow each other in a circle: {sorted(open_)}")
+            ordered += ready
+            waiting = [coupler for coupler in waiting if coupler not in ready]
+        return ordered
+
+    def _place(self, coordinate: Any) -> int:
+        """Return the place of a coordinate in OpenSim's vector Q."""
+        before = self.state.getQ().to_numpy().copy()
+        value = coordinate.getValue(self.state)
+        coordinate.setValue(self.state, value + 0.125, False)
+        place = int(np.argmax(np.abs(self.state.getQ().to_numpy() - before)))
+        coordinate.setValue(self.state, value, False)
+        return place
 
     def pose(self, q: np.ndarray, qd: np.ndarray) -> None:
         """Set the independent coordinates and their speeds; coupled ones follow."""
-        for name, value, speed in zip(self.names, q, qd, strict=True):
-            coordinate = self.model.getCoordinateSet().get(name)
-            coordinate.setValue(self.state, float(value), False)
-            coordinate.setSpeedValue(self.state, float(speed))
-        for name in self._couplers:
-            source, value, slope = self._coupled(name, q)
-            coordinate = self.model.getCoordinateSet().get(name)
-            coordinate.setValue(self.state, value, False)
-            coordinate.setSpeedValue(self.state, slope * qd[source])
+        values = dict(zip(self.names, q, strict=True))
+        rows = dict(zip(self.names, np.eye(len(self.names)), strict=True))
+        for dependent, drivers, function in self._couplers:
+            argument = self._vector([values[driver] for driver in drivers])
+            values[dependent] = function.calcValue(argument)
+            rows[dependent] = np.zeros(len(self.names))
+            for index, driver in enumerate(drivers):
+                order = self._opensim.StdVectorInt()
+                order.push_back(index)
+                rows[dependent] += function.calcDerivative(order, argument) * rows[driver]
+        for name, value in values.items():
+            self._coordinates[name].setValue(self.state, float(value), False)
+        self._slopes = np.zeros((self.state.getNQ(), len(self.names)))
+        for name, row in rows.items():
+            self._slopes[self._places[name]] = row
+        self.model.realizePosition(self.state)
+        self.state.setU(self._speeds(self._slopes @ qd))
         self.model.realizeVelocity(self.state)
 
-    def _coupled(self, name: str, q: np.ndarray) -> tuple[int, float, float]:
-        """Return the source's index, the value and the slope of a linearly coupled coordinate."""
-        coupler = self._couplers[name]
-        source = self.names.index(coupler.getIndependentCoordinateNames().get(0))
-        at = [
-            coupler.getFunction().calcValue(self._opensim.Vector(1, float(x)))
-            for x in (q[source], q[source] + 1.0)
-        ]
-        return source, at[0], at[1] - at[0]
+    def _speeds(self, rates: np.ndarray) -> Any:
+        """Return OpenSim's speeds u of the rates dQ/dt."""
+        speeds = self._opensim.Vector(self.state.getNU(), 0.0)
+        self._matter.multiplyByNInv(self.state, False, self._vector(rates), speeds)
+        return speeds
+
+    def _vector(self, values: Any) -> Any:
+        return self._opensim.Vector.createFromMat(np.asarray(values, dtype=float))
+
+    def speed_matrix(self) -> np.ndarray:
+        """Return B (nu, n) where the model is: OpenSim's speeds are B dq/dt."""
+        columns = [self._speeds(column).to_numpy() for column in self._slopes.T]
+        return np.stack(columns, axis=1) if columns else np.zeros((self.state.getNU(), 0))
 
     def inverse_dynamics(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
-        """Return the generalized forces; those of coupled coordinates act through their source."""
+        """Return the generalized forces (n,); those of coupled coordinates act through others.
+
+        Accelerations are central differences of OpenSim's velocities on the path
+        q + qd t + qdd t^2 / 2: those of its own solver are not the derivatives of its velocities
+        where several rotations follow one coordinate (0.1 % at the knees of the Rajagopal models).
+        """
+        moments = []
+        for time in (-STEP, STEP):
+            self.pose(q + qd * time + qdd * time**2 / 2, qd + qdd * time)
+            moments.append(self._velocities())
+        acceleration = (moments[1] - moments[0]) / (2 * STEP)
         self.pose(q, qd)
-        acceleration = self._opensim.Vector(self.state.getNU(), 0.0)
-        for name, value in zip(self.names, qdd, strict=True):
-            acceleration.set(self._slots[name], float(value))
-        for name in self._couplers:
-            source, _, slope = self._coupled(name, q)
-            acceleration.set(self._slots[name], slope * qdd[source])
-        return self.reduced(self._solver.solve(self.state, acceleration).to_numpy(), q)
+        force = np.zeros(self.state.getNU())
+        for body, velocity, change in zip(
+            self.model.getBodySet(), self._velocities(), acceleration, strict=True
+        ):
+            force += self._wrench(body, velocity[0], *change)
+        return self.reduced(force, q)
+
+    def _velocities(self) -> np.ndarray:
+        """Return every body's angular velocity and velocity of its origin, (bodies, 2, 3)."""
+        found = [body.getVelocityInGround(self.state) for body in self.model.getBodySet()]
+        return np.array([[v.get(i).to_numpy() for i in range(2)] for v in found])
+
+    def _wrench(
+        self, body: Any, spin: np.ndarray, angular: np.ndarray, linear: np.ndarray
+    ) -> np.ndarray:
+        """Return what a body's acceleration and weight demand, as forces on OpenSim's speeds.
+
+        Newton and Euler about the body's origin.
+        """
+        turn = frame_of(body.getTransformInGround(self.state)).rotation
+        arm = turn @ body.get_mass_center().to_numpy()
+        xx, yy, zz, xy, xz, yz = (body.get_inertia().get(index) for index in range(6))
+        inertia = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ turn.T
+        center = linear + np.cross(angular, arm) + np.cross(spin, np.cross(spin, arm))
+        force = body.getMass() * (center - self.model.getGravity().to_numpy())
+        torque = inertia @ angular + np.cross(spin, inertia @ spin) + np.cross(arm, force)
+        result = self._opensim.Vector(self.state.getNU(), 0.0)
+        spatial = self._opensim.SpatialVec(
+            self._opensim.Vec3(*map(float, torque)), self._opensim.Vec3(*map(float, force))
+        )
+        self._matter.multiplyByFrameJacobianTranspose(
+            self.state, body.getMobilizedBodyIndex(), self._opensim.Vec3(0), spatial, result
+        )
+        return result.to_numpy()
 
     def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
-        """Return forces on OpenSim's speeds as generalized forces (n,) of ``names``."""
-        tau = np.array([force[self._slots[name]] for name in self.names])
-        for name in self._couplers:
-            source, _, slope = self._coupled(name, q)
-            tau[source] += slope * force[self._slots[name]]
-        return tau
+        """Return forces on OpenSim's speeds as generalized forces (n,), where the model is."""
+        return self.speed_matrix().T @ force
+
+    def mass_matrix(self, q: np.ndarray) -> np.ndarray:
+        """Return the mass matrix (n, n) in the independent coordinates, where the model is."""
+        matrix, speeds = self._opensim.Matrix(), self.speed_matrix()
+        self._matter.calcM(self.state, matrix)
+        return speeds.T @ matrix.to_numpy() @ speeds
+
+    def mass_center(self) -> np.ndarray:
+        """Return the whole model's center of mass (3,) in the world with Z up."""
+        return WORLD_FROM_GROUND @ self.model.calcMassCenterPosition(self.state).to_numpy()
 
     def places(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return each body's name, origin (3,) and rotation (3, 3) in the world with Z up."""
