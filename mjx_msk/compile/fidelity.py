@@ -78,6 +78,8 @@ def inverse_dynamics(
         data.qpos[dof], data.qvel[dof], data.qacc[dof] = q[column], qd[column], qdd[column]
         jacobian[dof, column] = 1.0
     for index in range(model.neq):
+        if model.eq_type[index] != mujoco.mjtEq.mjEQ_JOINT:
+            continue
         dependent, source = model.eq_obj1id[index], model.eq_obj2id[index]
         polynomial = Polynomial(model.eq_data[index, :5])
         x, slope = data.qpos[source], polynomial.deriv()(data.qpos[source])

@@ -1,12 +1,14 @@
 """An OpenSim model as the reference: poses, generalized forces and muscles in plain arrays."""
 
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mjx_msk.compile.frames import frame_of
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND
+from mjx_msk.compile.source import Frame
 
 STEP = 1e-4  #: s, of the differences that turn OpenSim's velocities into accelerations
 
@@ -26,6 +28,9 @@ class Reference:
     u = B(q) dq/dt: coupled coordinates are included by the slopes of their couplers, and the
     angular velocities of ball and free joints by OpenSim's own matrix N. Constraints other than
     couplers are left alone: poses need not satisfy them, and they carry no forces.
+
+    OpenSim's poses are the reference, and its velocities where they are the poses' derivatives.
+    They are not in a bent ConstantCurvatureJoint: there velocities are differences of poses.
     """
 
     def __init__(self, osim: str | os.PathLike[str]) -> None:
@@ -58,6 +63,10 @@ class Reference:
         self.muscles = [muscle.getName() for muscle in self.model.getMuscles()]
         self._coordinates = {c.getName(): c for c in coordinates}
         self._places = {name: self._place(c) for name, c in self._coordinates.items()}
+        self._by_differences = any(
+            joint.getConcreteClassName() == "ConstantCurvatureJoint"
+            for joint in self.model.getJointSet()
+        )
 
     def _read_couplers(self) -> list[_Coupler]:
         """Return the couplers, each after those that it follows."""
@@ -124,62 +133,75 @@ class Reference:
         return np.stack(columns, axis=1) if columns else np.zeros((self.state.getNU(), 0))
 
     def inverse_dynamics(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
-        """Return the generalized forces (n,); those of coupled coordinates act through others.
+        """Return the generalized forces (n,), by Newton and Euler about every body's origin.
 
-        Accelerations are central differences of OpenSim's velocities on the path
-        q + qd t + qdd t^2 / 2: those of its own solver are not the derivatives of its velocities
-        where several rotations follow one coordinate (0.1 % at the knees of the Rajagopal models).
+        Accelerations are central differences of velocities on the path q + qd t + qdd t^2 / 2:
+        those of OpenSim's own solver are not the derivatives of its velocities where several
+        rotations follow one coordinate (0.1 % of the moments of the Rajagopal models' knees).
         """
-        moments = []
-        for time in (-STEP, STEP):
-            self.pose(q + qd * time + qdd * time**2 / 2, qd + qdd * time)
-            moments.append(self._velocities())
-        acceleration = (moments[1] - moments[0]) / (2 * STEP)
+        earlier, later = (
+            self._velocities(q + qd * t + qdd * t**2 / 2, qd + qdd * t) for t in (-STEP, STEP)
+        )
+        acceleration = (later - earlier) / (2 * STEP)
+        spin = self._velocities(q, qd)[:, :3]
+        jacobian = self.jacobian(q)
         self.pose(q, qd)
-        force = np.zeros(self.state.getNU())
-        for body, velocity, change in zip(
-            self.model.getBodySet(), self._velocities(), acceleration, strict=True
-        ):
-            force += self._wrench(body, velocity[0], *change)
-        return self.reduced(force, q)
+        gravity = self.model.getGravity().to_numpy()
+        tau = np.zeros(len(q))
+        for index, (_, arm, mass, inertia) in enumerate(self._inertias()):
+            angular, linear = acceleration[index, :3], acceleration[index, 3:]
+            omega = spin[index]
+            center = linear + np.cross(angular, arm) + np.cross(omega, np.cross(omega, arm))
+            force = mass * (center - gravity)
+            torque = inertia @ angular + np.cross(omega, inertia @ omega) + np.cross(arm, force)
+            tau += jacobian[index].T @ np.concatenate([torque, force])
+        return tau
 
-    def _velocities(self) -> np.ndarray:
-        """Return every body's angular velocity and velocity of its origin, (bodies, 2, 3)."""
-        found = [body.getVelocityInGround(self.state) for body in self.model.getBodySet()]
-        return np.array([[v.get(i).to_numpy() for i in range(2)] for v in found])
+    def mass_matrix(self, q: np.ndarray) -> np.ndarray:
+        """Return the mass matrix (n, n) in the independent coordinates."""
+        jacobian = self.jacobian(q)
+        self.pose(q, np.zeros(len(q)))
+        result = np.zeros((len(q), len(q)))
+        for index, (_, arm, mass, inertia) in enumerate(self._inertias()):
+            angular, linear = jacobian[index, :3], jacobian[index, 3:]
+            center = linear - np.cross(arm, angular, axisb=0).T
+            result += angular.T @ inertia @ angular + mass * center.T @ center
+        return result
 
-    def _wrench(
-        self, body: Any, spin: np.ndarray, angular: np.ndarray, linear: np.ndarray
-    ) -> np.ndarray:
-        """Return what a body's acceleration and weight demand, as forces on OpenSim's speeds.
+    def _inertias(self) -> Iterator[tuple[str, np.ndarray, float, np.ndarray]]:
+        """Yield each body's name, center of mass from its origin, mass and inertia, in the ground."""
+        for body in self.model.getBodySet():
+            turn = frame_of(body.getTransformInGround(self.state)).rotation
+            xx, yy, zz, xy, xz, yz = (body.get_inertia().get(index) for index in range(6))
+            inertia = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ turn.T
+            yield body.getName(), turn @ body.get_mass_center().to_numpy(), body.getMass(), inertia
 
-        Newton and Euler about the body's origin.
+    def jacobian(self, q: np.ndarray) -> np.ndarray:
+        """Return what each coordinate's rate does to the bodies, (bodies, 6, n).
+
+        Angular velocity, then velocity of the origin, in OpenSim's ground.
         """
-        turn = frame_of(body.getTransformInGround(self.state)).rotation
-        arm = turn @ body.get_mass_center().to_numpy()
-        xx, yy, zz, xy, xz, yz = (body.get_inertia().get(index) for index in range(6))
-        inertia = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ turn.T
-        center = linear + np.cross(angular, arm) + np.cross(spin, np.cross(spin, arm))
-        force = body.getMass() * (center - self.model.getGravity().to_numpy())
-        torque = inertia @ angular + np.cross(spin, inertia @ spin) + np.cross(arm, force)
-        result = self._opensim.Vector(self.state.getNU(), 0.0)
-        spatial = self._opensim.SpatialVec(
-            self._opensim.Vec3(*map(float, torque)), self._opensim.Vec3(*map(float, force))
-        )
-        self._matter.multiplyByFrameJacobianTranspose(
-            self.state, body.getMobilizedBodyIndex(), self._opensim.Vec3(0), spatial, result
-        )
-        return result.to_numpy()
+        columns = [self._velocities(q, unit) for unit in np.eye(len(q))]
+        return np.stack(columns, axis=2)
+
+    def _velocities(self, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
+        """Return every body's angular velocity and velocity of its origin, (bodies, 6)."""
+        if not self._by_differences:
+            self.pose(q, qd)
+            found = [body.getVelocityInGround(self.state) for body in self.model.getBodySet()]
+            return np.array([[*v.get(0).to_numpy(), *v.get(1).to_numpy()] for v in found])
+        still = np.zeros(len(q))
+        frames = []
+        for time in (-2 * STEP, -STEP, STEP, 2 * STEP):
+            self.pose(q + qd * time, still)
+            frames.append(
+                [frame_of(b.getTransformInGround(self.state)) for b in self.model.getBodySet()]
+            )
+        return np.array([_moving(*body) for body in zip(*frames, strict=True)])
 
     def reduced(self, force: np.ndarray, q: np.ndarray) -> np.ndarray:
         """Return forces on OpenSim's speeds as generalized forces (n,), where the model is."""
         return self.speed_matrix().T @ force
-
-    def mass_matrix(self, q: np.ndarray) -> np.ndarray:
-        """Return the mass matrix (n, n) in the independent coordinates, where the model is."""
-        matrix, speeds = self._opensim.Matrix(), self.speed_matrix()
-        self._matter.calcM(self.state, matrix)
-        return speeds.T @ matrix.to_numpy() @ speeds
 
     def mass_center(self) -> np.ndarray:
         """Return the whole model's center of mass (3,) in the world with Z up."""
@@ -197,3 +219,14 @@ class Reference:
     def length(self, muscle: str) -> float:
         """Return a muscle-tendon length in m."""
         return self.model.getMuscles().get(muscle).getLength(self.state)
+
+
+def _moving(*frames: Frame) -> np.ndarray:
+    """Return angular velocity and velocity (6,) from places 2 and 1 steps before and after."""
+    weights = np.array([1, -8, 8, -1]) / (12 * STEP)
+    linear = weights @ np.array([frame.position for frame in frames])
+    rate = np.tensordot(weights, [frame.rotation for frame in frames], 1)
+    middle = np.sum([frame.rotation for frame in frames[1:3]], axis=0) / 2
+    spin = rate @ middle.T
+    twice = [spin[2, 1] - spin[1, 2], spin[0, 2] - spin[2, 0], spin[1, 0] - spin[0, 1]]
+    return np.concatenate([np.array(twice) / 2, linear])
