@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -107,12 +107,19 @@ class Compile:
     """The .osim file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .xml file to write."""
+    root: Literal["coordinates", "free"] = "coordinates"
+    """OpenSim's six root coordinates, or one free joint in their place."""
+    knee: Literal["coupled", "hinge"] = "coupled"
+    """Keep what follows a knee's angle, or hold it still, patellae included."""
+    lock: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A coordinate to hold at its default value; may be repeated."""
 
     def run(self, terminal: Terminal) -> int:
         """Compile and say where the result is."""
-        from mjx_msk.compile import compile_file
+        from mjx_msk.compile import CompileOptions, compile_file
 
-        compile_file(self.osim, self.out)
+        options = CompileOptions(root=self.root, knee=self.knee, lock=self.lock)
+        compile_file(self.osim, self.out, options)
         terminal.say(f"Wrote {self.out}")
         return OK
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from mjx_msk.compile.functions import constant
-from mjx_msk.compile.motions import Motion, read_motions, terms_of
+from mjx_msk.compile.motions import terms_of
 from mjx_msk.compile.options import CompileOptions
-from mjx_msk.compile.source import Axis, Coupling, Joint, Source
+from mjx_msk.compile.source import Axis, Coupling, Joint, ScalarFunction, Source
 from mjx_msk.errors import MskError
 
 
@@ -49,35 +49,66 @@ def _with_held(source: Source, names: tuple[str, ...]) -> Source:
 
 
 def _held(axis: Axis, held: dict[str, float]) -> Axis:
+    """Return an axis, still where its coordinate is held."""
     if axis.coordinate not in held:
         return axis
-    return replace(axis, function=constant(_at(axis.function, held[axis.coordinate])), coordinate=None)
+    value = _at(axis.function, held[axis.coordinate])
+    return replace(axis, function=constant(value), coordinate=None)
 
 
-def _at(function, value: float) -> float:
+def _at(function: ScalarFunction, value: float) -> float:
     return float(function.evaluate(np.array([value]))[0])
 
 
 def _with_hinged_knees(source: Source) -> Source:
     """Return the model with knees that only bend.
 
-    A knee is a joint with "knee" in its name or in that of a coordinate that it owns. Movements
-    that follow this coordinate, also those of other joints (patellae), stay where they are at its
-    default value. They are noted as ``simplified/<joint>``.
+    A knee is a joint that owns an independent coordinate and has "knee" in its own name or in the
+    coordinate's. All movements that follow such a coordinate, but the one that carries it, stay
+    where they are at its default value, also those of other joints: patellae are welded. They are
+    noted as ``simplified/<joint>``.
     """
     knees = {
-        name
+        name: source.coordinates[name].default
         for joint in source.joints
         for name in joint.coordinates
         if name not in source.couplings and "knee" in f"{joint.name} {name}".lower()
     }
     if not knees:
-        raise MskError("the model has no knee.", where="--knee", remedy="Leave out --knee hinge.")
-    joints, simplified = [], {}
-    for joint in source.joints:
-        motions, _ = read_motions(source, joint)
-        axes = _bent_only(source, joint, motions, knees)
-        if any(new is not old for new, old in zip(axes, joint.axes, strict=True)):
-            simplified[joint.name] = "held where it is at the knee's default angle"
-        joints.append(replace(joint, axes=axes))
-    return replace(source, joints=tuple(joints), simplified=simplified)
+        raise MskError(
+            "the model has no joint or coordinate with 'knee' in its name.",
+            remedy="Leave out --knee hinge.",
+        )
+    joints = tuple(_bent_only(source, joint, knees) for joint in source.joints)
+    notes = {
+        new.name: "what follows the knee's angle is held where it is at the default angle"
+        for old, new in zip(source.joints, joints, strict=True)
+        if new is not old
+    }
+    return replace(source, joints=joints, simplified=notes)
+
+
+def _bent_only(source: Source, joint: Joint, knees: dict[str, float]) -> Joint:
+    """Return a joint without the movements that follow a knee, but the one that carries it."""
+    axes, carried = [], set[str]()
+    for axis in joint.axes:
+        terms = terms_of(source, axis.coordinate) if axis.coordinate else ()
+        name = axis.coordinate
+        if name in knees and name not in carried and axis.hinge and _is_carrier(axis.function):
+            carried.add(name)
+            axes.append(axis)
+        elif len(terms) == 1 and terms[0][0] in knees:
+            driver, function = terms[0]
+            value = _at(axis.function, _at(function, knees[driver]))
+            axes.append(replace(axis, function=constant(value), coordinate=None))
+        else:
+            axes.append(axis)
+    if all(new is old for new, old in zip(axes, joint.axes, strict=True)):
+        return joint
+    return replace(joint, axes=tuple(axes))
+
+
+def _is_carrier(function: ScalarFunction) -> bool:
+    """Return whether a function is a coordinate itself, or its negative, plus a constant."""
+    coefficients = function.coefficients or ()
+    return len(coefficients) == 2 and abs(coefficients[1]) == 1

@@ -61,8 +61,9 @@ def _add_notes(spec: mujoco.MjSpec, source: Source) -> None:
             spec.add_text(name=f"prescribed/{coordinate.name}", data=repr(coordinate.default))
         if coordinate.locked and coordinate.name not in source.couplings:
             spec.add_text(name=f"locked/{coordinate.name}", data=repr(coordinate.default))
-    for name, words in source.approximated.items():
-        spec.add_text(name=f"approximated/{name}", data=words)
+    for kind, notes in (("approximated", source.approximated), ("simplified", source.simplified)):
+        for name, words in notes.items():
+            spec.add_text(name=f"{kind}/{name}", data=words)
 
 
 def in_world(body: str, position: np.ndarray) -> np.ndarray:

@@ -182,5 +182,6 @@ class Source:
     muscles: tuple[Muscle, ...] = ()
     poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
     held: dict[str, float] = field(default_factory=dict)  #: coordinates without motion, and where
+    simplified: dict[str, str] = field(default_factory=dict)  #: joint -> what it leaves out
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
     approximated: dict[str, str] = field(default_factory=dict)  #: component -> how, and how far off
