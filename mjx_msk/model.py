@@ -169,6 +169,8 @@ def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
     unused = (spec.actuators, spec.tendons, spec.sensors, spec.excludes, spec.pairs, spec.keys)
     for item in [item for kind in unused for item in kind]:
         spec.delete(item)
+    for item in [e for e in spec.equalities if e.type != mujoco.mjtEq.mjEQ_JOINT]:
+        spec.delete(item)  # they tie bodies, which no coordinate can follow
     for item in [*spec.geoms, *spec.meshes, *(s for s in spec.sites if s.group not in (3, 4))]:
         spec.delete(item)
     for body in spec.bodies[1:]:

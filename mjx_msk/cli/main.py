@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -110,6 +110,12 @@ class Compile:
     """The .osim file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .xml file to write."""
+    root: Literal["coordinates", "free"] = "coordinates"
+    """OpenSim's six root coordinates, or one free joint in their place."""
+    knee: Literal["coupled", "hinge"] = "coupled"
+    """Keep what follows a knee's angle, or hold it still, patellae included."""
+    lock: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A coordinate to hold at its default value; may be repeated."""
     geometry: Path | None = None
     """Folder with the bone meshes (.vtp, .stl, .obj) that the model names."""
     bones: bool = False
@@ -130,8 +136,13 @@ class Compile:
             check_suffix(self.report)
         if self.bones and self.geometry is not None:
             raise MskError("--bones and --geometry exclude each other.", remedy="Give one of them.")
-        geometry = cache.bones() if self.bones else self.geometry
-        spec = compile_osim(self.osim, CompileOptions(geometry=geometry))
+        options = CompileOptions(
+            root=self.root,
+            knee=self.knee,
+            lock=self.lock,
+            geometry=cache.bones() if self.bones else self.geometry,
+        )
+        spec = compile_osim(self.osim, options)
         if self.report is not None or self.strict:
             _measure(terminal, self.osim, spec.compile(), self.report, strict=self.strict)
         write_xml(spec, self.out)

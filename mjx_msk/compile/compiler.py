@@ -12,6 +12,7 @@ from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
 from mjx_msk.compile.muscles import add_muscles
 from mjx_msk.compile.options import CompileOptions
 from mjx_msk.compile.reader import read_osim
+from mjx_msk.compile.simplify import simplified
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
 from mjx_msk.compile.writer import set_rest_pose, write_xml
@@ -29,7 +30,7 @@ def compile_osim(
     ``default`` at the coordinates' default values. Raises ``MskError`` for bad input and for
     components that the compiler does not know.
     """
-    source = read_osim(path)
+    source = read_osim(path, lock=options.lock)
     try:
         return build(source, options)
     except MskError as error:
@@ -53,6 +54,7 @@ def compile_file(
 
 def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     """Return the MuJoCo model of a model that was read; ``ValueError`` where MuJoCo refuses it."""
+    source = simplified(source, options)
     spec = mujoco.MjSpec()
     spec.modelname = source.name
     spec.compiler.degree = False
@@ -62,7 +64,7 @@ def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
     add_scene(spec)
-    add_skeleton(spec, source)
+    add_skeleton(spec, source, free_root=options.root == "free")
     add_look(spec, add_bones(spec, source, options.geometry))
     add_contact_spheres(spec, source)
     add_half_spaces(spec, source)

@@ -1,6 +1,8 @@
 """Functions of one coordinate: OpenSim's kinds, and polynomials that MuJoCo can tie joints with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ from scipy.optimize import least_squares
 from mjx_msk.compile.source import ScalarFunction
 
 POINTS = 120  #: samples of a function that is fitted
+SEPARATED_POINTS, SEPARATED_DEGREE = 12, 6  #: the same for each of several coordinates
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
-_SLOPE_WEIGHT = 0.15  #: of a slope on [-1, 1]: moment arms and speeds count beside places
+SLOPE_WEIGHT, CURVATURE_WEIGHT = 0.1, 0.02  #: on [-1, 1]: speeds and forces count beside places
+RIDGE = 1e-3  #: of a fit's own coefficients
 
 
 def read_function(opensim: Any, function: Any) -> ScalarFunction:
@@ -49,9 +53,28 @@ def identity() -> ScalarFunction:
     return ScalarFunction(np.asarray, (0.0, 1.0))
 
 
+def negated(function: ScalarFunction) -> ScalarFunction:
+    """Return -f(x)."""
+    return compose(linear(-1.0), function)
+
+
+def linear(slope: float, offset: float = 0.0) -> ScalarFunction:
+    """Return f(x) = offset + slope x."""
+    return ScalarFunction(lambda x: offset + slope * np.asarray(x), (offset, slope))
+
+
 def constant(value: float) -> ScalarFunction:
     """Return f(x) = value."""
     return ScalarFunction(lambda x: np.full(np.shape(x), value), (value,))
+
+
+def added(first: ScalarFunction, second: ScalarFunction) -> ScalarFunction:
+    """Return ``first(x) + second(x)``."""
+    coefficients = None
+    if first.coefficients is not None and second.coefficients is not None:
+        both = Polynomial(first.coefficients) + Polynomial(second.coefficients)
+        coefficients = tuple(float(c) for c in both.coef)
+    return ScalarFunction(lambda x: first.evaluate(x) + second.evaluate(x), coefficients)
 
 
 def compose(outer: ScalarFunction, inner: ScalarFunction) -> ScalarFunction:
@@ -61,6 +84,66 @@ def compose(outer: ScalarFunction, inner: ScalarFunction) -> ScalarFunction:
         composed = Polynomial(outer.coefficients)(Polynomial(inner.coefficients))
         coefficients = tuple(np.atleast_1d(composed.coef))
     return ScalarFunction(lambda x: outer.evaluate(inner.evaluate(x)), coefficients)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A function of several coordinates as a sum of functions of one each."""
+
+    terms: tuple[ScalarFunction, ...]
+    error: float  #: the largest difference over the ranges of the coordinates
+    extent: float  #: the largest value less the smallest, over the same ranges
+
+    def words(self) -> str:
+        """Say what the sum is worth."""
+        return (
+            "a function of several coordinates is approximated by a sum of functions of one each; "
+            f"of its extent of {self.extent:.2g}, {self.error:.2g} is lost at worst"
+        )
+
+
+def separated(function: Callable[..., np.ndarray], intervals: Sequence[tuple[float, float]]) -> Sum:
+    """Return the sum of functions of one coordinate each that is closest to a function of several.
+
+    Least squares at Chebyshev points, with polynomials of degree ``SEPARATED_DEGREE``.
+    ``function`` takes an array per coordinate, all of one shape. Exact for sums of such
+    polynomials.
+    """
+    axes = [_chebyshev_points(interval, SEPARATED_POINTS) for interval in intervals]
+    points = [grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")]
+    values = function(*points)
+    columns = [np.ones((len(values), 1))]
+    columns += [
+        Chebyshev.basis(k, domain=interval)(x)[:, None]
+        for x, interval in zip(points, intervals, strict=True)
+        for k in range(1, SEPARATED_DEGREE + 1)
+    ]
+    matrix = np.concatenate(columns, axis=1)
+    weights = np.linalg.lstsq(matrix, values, rcond=None)[0]
+    each = weights[1:].reshape(len(intervals), -1)
+    each = np.concatenate([np.zeros((len(intervals), 1)), each], axis=1)
+    each[0, 0] = weights[0]
+    terms = []
+    for coefficients, interval in zip(each, intervals, strict=True):
+        polynomial = Chebyshev(coefficients, domain=interval).convert(kind=Polynomial)
+        terms.append(ScalarFunction(polynomial, tuple(polynomial.coef)))
+    error, extent = float(np.abs(matrix @ weights - values).max()), float(np.ptp(values))
+    return Sum(tuple(terms), error if error > 1e-9 * extent else 0.0, extent)
+
+
+def read_separated(opensim: Any, function: Any, intervals: Sequence[tuple[float, float]]) -> Sum:
+    """Return an OpenSim function of several coordinates as a sum of functions of one each."""
+    argument = opensim.Vector(len(intervals), 0.0)
+
+    def evaluate(*coordinates: np.ndarray) -> np.ndarray:
+        values = np.empty(len(coordinates[0]))
+        for row, point in enumerate(zip(*coordinates, strict=True)):
+            for index, value in enumerate(point):
+                argument.set(index, float(value))
+            values[row] = function.calcValue(argument)
+        return values
+
+    return separated(evaluate, intervals)
 
 
 def quartic(function: ScalarFunction, interval: tuple[float, float]) -> np.ndarray:
@@ -101,39 +184,22 @@ def series(
 
     The joints move by a = A(x) - A(0), b = B(a) and c = C(x), and f(x) = A(0) + a + b + c. The
     composition B(A(x)) has degree 16 and bends where a single quartic cannot. Least squares of
-    values and slopes on x scaled to [-1, 1]: B and C follow linearly from A, whose three numbers
-    are sought from a few seeded starts (variable projection, Golub and Pereyra 1973).
+    values, slopes and curvatures on x scaled to [-1, 1]: B and C follow linearly from A, whose
+    three numbers are sought from a few seeded starts (variable projection, Golub and Pereyra
+    1973). A little of the weights themselves is added to the squares, so that no joint runs far
+    only for the others to run back.
     """
-    x = _chebyshev_points(interval)
     middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
-    step = 1e-4 * half
-    u, y = (x - middle) / half, function.evaluate(x)
-    slope = (function.evaluate(x + step) - function.evaluate(x - step)) / (2e-4)
-    scale = np.ptp(y) / 2
-    wanted = np.concatenate([y, _SLOPE_WEIGHT * slope]) / scale
-
-    bends, bend_slopes = _powers(u, np.ones_like(u), range(2, QUARTIC + 1))
-
-    def columns(p: np.ndarray) -> np.ndarray:
-        outer = _powers(u + bends @ p, 1 + bend_slopes @ p, range(QUARTIC + 1))
-        rest = [np.concatenate([bends, _SLOPE_WEIGHT * bend_slopes])] if joints == 3 else []
-        return np.hstack([np.concatenate([outer[0], _SLOPE_WEIGHT * outer[1]]), *rest])
-
-    def solved(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        matrix = columns(p)
-        linear = np.linalg.lstsq(matrix, wanted, rcond=1e-12)[0]
-        return linear, matrix @ linear - wanted
-
-    starts = np.random.default_rng(0).normal(0, 0.3, (5, 3))
-    fits = [least_squares(lambda p: solved(p)[1], start, max_nfev=30) for start in starts]
-    # Rounded, so that every machine finds the same digits; the linear ones make up for it.
-    best = np.round(min(fits, key=lambda fit: fit.cost).x, 3)
-    linear, _ = solved(best)
-    inner, outer = Polynomial([0, 1, *best]), Polynomial(linear[: QUARTIC + 1])
-    rest = Polynomial([0.0, 0.0, *linear[QUARTIC + 1 :]])
-
+    values, slopes, bends = _derivatives(lambda v: function.evaluate(middle + half * v), _NODES)
+    scale = np.ptp(values) / 2
+    wanted = np.concatenate([values, SLOPE_WEIGHT * slopes, CURVATURE_WEIGHT * bends]) / scale
+    # Right and left joints often follow the same function: it is fitted once.
+    shape, *weights = _fitted(tuple(np.round(wanted, 9)), joints)
     from_x = Polynomial([-middle / half, 1 / half])
-    inner, rest = inner(from_x), scale * rest(from_x)
+    inner = Chebyshev(_inner(np.array(shape))).convert(kind=Polynomial)(from_x)
+    outer = Chebyshev(weights[: QUARTIC + 1]).convert(kind=Polynomial)
+    rest = Chebyshev([0.0, 0.0, *weights[QUARTIC + 1 :]]).convert(kind=Polynomial)
+    rest = scale * rest(from_x)
     at_zero = inner(0.0)  # joint a is scale * (inner - at_zero)
     outer = scale * outer(Polynomial([at_zero, 1 / scale]))
     a = scale * (inner - at_zero) + outer(0.0) + rest(0.0)
@@ -143,15 +209,77 @@ def series(
     return tuple(padded[:joints])
 
 
-def _powers(
-    value: np.ndarray, slope: np.ndarray, exponents: range
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns of powers of a value, and of their slopes."""
-    k = np.array(exponents)
-    powers = np.vander(value, k[-1] + 1, increasing=True)
-    return powers[:, k], k * powers[:, np.maximum(k - 1, 0)] * slope[:, None]
+@lru_cache(maxsize=64)
+def _fitted(wanted: tuple[float, ...], joints: int) -> tuple[tuple[float, ...], float]:
+    """Return the three numbers of A, then the Chebyshev coefficients of B and of C from degree 2.
+
+    ``wanted`` are weighted values, slopes and curvatures at ``_NODES``.
+    """
+    target = np.array(wanted)
+    identity = np.array([_NODES, np.ones_like(_NODES), np.zeros_like(_NODES)])
+    own = _weighted(identity)[2:]
+
+    def solved(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = _weighted(np.tensordot(_inner(p), _T, 1))
+        if joints == 3:
+            rows = np.concatenate([rows, own])
+        linear = np.linalg.solve(rows @ rows.T + RIDGE**2 * np.eye(len(rows)), rows @ target)
+        return linear, np.concatenate([linear @ rows - target, RIDGE * linear])
+
+    tight = {"jac": "3-point", "ftol": 1e-10, "xtol": 1e-10, "gtol": 1e-10, "max_nfev": 40}
+    starts = np.random.default_rng(0).normal(0, 0.4, (5, 3))
+    fits = [least_squares(lambda p: solved(p)[1], start, **tight) for start in starts]
+    # Rounded, so that every machine finds the same digits; the linear ones make up for it.
+    best = np.round(min(fits, key=lambda fit: fit.cost).x, 3)
+    return tuple(best), *solved(best)[0]
 
 
-def _chebyshev_points(interval: tuple[float, float]) -> np.ndarray:
+def _inner(p: np.ndarray) -> np.ndarray:
+    """Return the Chebyshev coefficients (5,) of A, scaled to stay within [-1, 1]."""
+    return np.array([0.0, 1.0, *p]) / (1.0 + np.abs(p).sum())
+
+
+def _chebyshev(w: np.ndarray) -> np.ndarray:
+    """Return Chebyshev polynomials 0 to 4 and two derivatives, (5, 3, ...)."""
+    one, zero = np.ones_like(w), np.zeros_like(w)
+    square = w * w
+    return np.array(
+        [
+            [one, zero, zero],
+            [w, one, zero],
+            [2 * square - 1, 4 * w, 4 * one],
+            [(4 * square - 3) * w, 12 * square - 3, 24 * w],
+            [8 * square * (square - 1) + 1, (32 * square - 16) * w, 96 * square - 16],
+        ]
+    )
+
+
+def _weighted(inner: np.ndarray) -> np.ndarray:
+    """Return Chebyshev polynomials of an inner function, values and weighted derivatives (5, 3 n).
+
+    ``inner`` (3, n) has its values, slopes and curvatures.
+    """
+    outer = _chebyshev(inner[0])
+    slopes = outer[:, 1] * inner[1]
+    bends = outer[:, 2] * inner[1] ** 2 + outer[:, 1] * inner[2]
+    return np.concatenate([outer[:, 0], SLOPE_WEIGHT * slopes, CURVATURE_WEIGHT * bends], axis=1)
+
+
+def _derivatives(
+    function: Callable[[np.ndarray], np.ndarray], u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values, slopes and curvatures on [-1, 1], by differences that soften kinks."""
+    step = 0.02
+    middle = np.clip(u, step - 1, 1 - step)  # no steps beyond the range
+    low, mid, high = (function(middle + d) for d in (-step, 0.0, step))
+    bend = (high - 2 * mid + low) / step**2
+    return function(u), (high - low) / (2 * step) + bend * (u - middle), bend
+
+
+def _chebyshev_points(interval: tuple[float, float], points: int = POINTS) -> np.ndarray:
     low, high = interval
-    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
+    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(points) + 0.5) / points)
+
+
+_NODES = _chebyshev_points((-1.0, 1.0), 60)  #: of the fits on [-1, 1]
+_T = _chebyshev(_NODES)

@@ -1,71 +1,184 @@
-"""OpenSim's joint types as sequences of elementary motions."""
+"""OpenSim's joint types as sequences of elementary motions.
+
+Every type becomes slides and hinges that follow one coordinate each. Where a joint's translation
+is a product of functions of several coordinates, turning forth and back does the multiplication:
+a constant offset between a rotation and its inverse moves along a circle.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from mjx_msk.compile.functions import constant, identity, read_function
+from mjx_msk.compile.functions import constant, linear, read_function, read_separated, separated
 from mjx_msk.compile.source import Axis
 from mjx_msk.errors import MskError
 
+Range = tuple[float, float]
+X, Y, Z = np.eye(3)
+
 # The motions of the joints that have fixed axes, in the order in which they move the child:
-# (slide or hinge, axis of the parent frame, index of the coordinate).
-_FIXED_AXES = {
+# (hinge or slide, axis, index of the coordinate). OpenSim's angles are those of successive turns
+# about the moved x, y and z, also in ball and free joints.
+_TURNS = ((True, X, 0), (True, Y, 1), (True, Z, 2))
+_FIXED_AXES: dict[str, tuple[tuple[bool, np.ndarray, int], ...]] = {
     "WeldJoint": (),
-    "PinJoint": (("hinge", 2, 0),),
-    "SliderJoint": (("slide", 0, 0),),
-    "UniversalJoint": (("hinge", 0, 0), ("hinge", 1, 1)),
-    "GimbalJoint": (("hinge", 0, 0), ("hinge", 1, 1), ("hinge", 2, 2)),
-    "PlanarJoint": (("slide", 0, 1), ("slide", 1, 2), ("hinge", 2, 0)),
+    "PinJoint": ((True, Z, 0),),
+    "SliderJoint": ((False, X, 0),),
+    "UniversalJoint": _TURNS[:2],
+    "GimbalJoint": _TURNS,
+    "BallJoint": _TURNS,
+    "PlanarJoint": ((False, X, 1), (False, Y, 2), (True, Z, 0)),
+    "FreeJoint": ((False, X, 3), (False, Y, 4), (False, Z, 5), *_TURNS),
 }
 
 
-def read_axes(opensim: Any, joint: Any) -> tuple[Axis, ...]:
-    """Return the motions of an OpenSim joint; raises ``MskError`` for a type without such axes."""
+def read_axes(
+    opensim: Any, joint: Any, ranges: dict[str, Range]
+) -> tuple[tuple[Axis, ...], dict[str, str]]:
+    """Return the motions of an OpenSim joint, and what of them is approximate: axis -> how.
+
+    ``ranges`` are those of the coordinates. Raises ``MskError`` for a joint type without such
+    motions, and for an axis that mixes its coordinates too much.
+    """
     kind = joint.getConcreteClassName()
+    names = coordinate_names(joint)
     if kind == "CustomJoint":
-        return _custom_axes(opensim, joint)
+        return _custom_axes(opensim, joint, ranges)
+    if kind == "ConstantCurvatureJoint":
+        joint = opensim.ConstantCurvatureJoint.safeDownCast(joint)
+        neutral = joint.get_neutral_angle_x_z_y().to_numpy()
+        return _curved_axes(names, joint.get_length(), neutral, ranges)
+    if kind == "EllipsoidJoint":
+        joint = opensim.EllipsoidJoint.safeDownCast(joint)
+        a, b, c = joint.get_radii_x_y_z().to_numpy()
+        return _ellipsoid_axes(names, (X, Y), (b, a, c)), {}
+    if kind == "ScapulothoracicJoint":
+        joint = opensim.ScapulothoracicJoint.safeDownCast(joint)
+        a, b, c = joint.get_thoracic_ellipsoid_radii_x_y_z().to_numpy()
+        origin = [joint.get_scapula_winging_axis_origin(index) for index in range(2)]
+        direction = joint.get_scapula_winging_axis_direction()
+        sliding = _ellipsoid_axes(names, (Y, -X), (a, b, c))
+        return sliding + _winging(names[3], origin, direction), {}
     if kind not in _FIXED_AXES:
         raise MskError(
             f"joint '{joint.getName()}' is a {kind}, which is not supported.",
             remedy="Replace it by a CustomJoint in the model.",
         )
     return tuple(
-        Axis(
-            name=joint.get_coordinates(index).getName(),
-            hinge=motion == "hinge",
-            direction=np.eye(3)[axis],
-            function=identity(),
-            coordinate=joint.get_coordinates(index).getName(),
-        )
-        for motion, axis, index in _FIXED_AXES[kind]
+        Axis(names[index], hinge, direction, linear(1.0), names[index])
+        for hinge, direction, index in _FIXED_AXES[kind]
+    ), {}
+
+
+def coordinate_names(joint: Any) -> tuple[str, ...]:
+    """Return the names of the coordinates that an OpenSim joint owns."""
+    return tuple(joint.get_coordinates(index).getName() for index in range(joint.numCoordinates()))
+
+
+def _custom_axes(
+    opensim: Any, joint: Any, ranges: dict[str, Range]
+) -> tuple[tuple[Axis, ...], dict[str, str]]:
+    """Return the axes of a CustomJoint: its three translations move first, then its rotations.
+
+    An axis of several coordinates becomes motions of one each, as far as its function is a sum.
+    """
+    spatial = opensim.CustomJoint.safeDownCast(joint).getSpatialTransform()
+    axes: list[Axis] = []
+    approximate = {}
+    for index in (3, 4, 5, 0, 1, 2):
+        axis = spatial.getTransformAxis(index)
+        name, coordinates = axis.getName(), axis.getCoordinateNamesInArray()
+        names = [coordinates.get(i) for i in range(coordinates.size())]
+        direction = axis.getAxis().to_numpy()
+        direction = direction / np.linalg.norm(direction)
+        if len(names) > 1:
+            sum_ = read_separated(opensim, axis.getFunction(), [ranges[n] for n in names])
+            if sum_.error:
+                approximate[name] = sum_.words()
+            axes += [
+                Axis(f"{name}/{coordinate}", index < 3, direction, function, coordinate)
+                for coordinate, function in zip(names, sum_.terms, strict=True)
+            ]
+            continue
+        function = read_function(opensim, axis.getFunction())
+        if not names:  # OpenSim evaluates such an axis at 0
+            function = constant(float(function.evaluate(np.zeros(1))[0]))
+        axes.append(Axis(name, index < 3, direction, function, names[0] if names else None))
+    return tuple(axes), approximate
+
+
+def _ellipsoid_axes(
+    names: tuple[str, ...],
+    turns: tuple[np.ndarray, np.ndarray],
+    radii: tuple[float, float, float],
+) -> tuple[Axis, ...]:
+    """Return the motions of a joint that slides over an ellipsoid, its z axis outwards.
+
+    It turns by q0 and q1 about the two axes ``turns``, then by q2 about z. Its place is a sin q0
+    cos q1, b sin q1 and c cos q0 cos q1 along the two directions in which these turns tip z, and
+    along z; ``radii`` are a, b, c. That is the sum of w R0(s q0) R1(t q1) z over the signs
+    (s, t) = (-, +), (+, -) and (+, +), whose weights w give c in all, a from the second and third
+    less the first, and b from the first and third less the second.
+    """
+    (first, second), (q0, q1, q2) = turns, names[:3]
+    a, b, c = radii
+    return (
+        Axis("turn1", True, first, linear(-1.0), q0),
+        Axis("turn2", True, second, linear(1.0), q1),
+        Axis("offset1", False, Z, constant((c - a) / 2)),
+        Axis("turn3", True, second, linear(-1.0), q1),
+        Axis("turn4", True, first, linear(2.0), q0),
+        Axis("turn5", True, second, linear(-1.0), q1),
+        Axis("offset2", False, Z, constant((c - b) / 2)),
+        Axis("turn6", True, second, linear(2.0), q1),
+        Axis("offset3", False, Z, constant((a + b) / 2)),
+        Axis("turn7", True, Z, linear(1.0), q2),
     )
 
 
-def _custom_axes(opensim: Any, joint: Any) -> tuple[Axis, ...]:
-    """Return the axes of a CustomJoint: its three translations move first, then its rotations."""
-    spatial = opensim.CustomJoint.safeDownCast(joint).getSpatialTransform()
-    axes = []
-    for index in (3, 4, 5, 0, 1, 2):
-        axis = spatial.getTransformAxis(index)
-        names = axis.getCoordinateNamesInArray()
-        if names.size() > 1:
-            raise MskError(
-                f"axis '{axis.getName()}' of joint '{joint.getName()}' depends on several "
-                "coordinates, which is not supported.",
-                remedy="Split it into joints of one coordinate each.",
-            )
-        direction = axis.getAxis().to_numpy()
-        function = read_function(opensim, axis.getFunction())
-        if names.size() == 0:  # OpenSim evaluates such an axis at 0
-            function = constant(float(function.evaluate(np.zeros(1))[0]))
-        axes.append(
-            Axis(
-                name=axis.getName(),
-                hinge=index < 3,
-                direction=direction / np.linalg.norm(direction),
-                function=function,
-                coordinate=names.get(0) if names.size() else None,
-            )
-        )
-    return tuple(axes)
+def _winging(name: str, origin: list[float], direction: float) -> tuple[Axis, ...]:
+    """Return the winging of a scapula about an axis through ``origin`` (2,) in its x-y plane.
+
+    ``direction`` is the axis' angle to y, about z.
+    """
+    axis = np.array([-np.sin(direction), np.cos(direction), 0.0])
+    return (
+        Axis("winging/x", False, X, constant(origin[0])),
+        Axis("winging/y", False, Y, constant(origin[1])),
+        Axis("winging", True, axis, linear(1.0), name),
+        Axis("winging/-y", False, Y, constant(-origin[1])),
+        Axis("winging/-x", False, X, constant(-origin[0])),
+    )
+
+
+def _curved_axes(
+    names: tuple[str, ...], length: float, neutral: np.ndarray, ranges: dict[str, Range]
+) -> tuple[tuple[Axis, ...], dict[str, str]]:
+    """Return the motions of a rod of constant curvature: bends about x and z, twist about y.
+
+    With t the angle between y and the bent y, both ends lie h = L/2 tan(t/2) / (t/2) from where
+    the tangents meet: along y, turn, along the turned y. cos t is the product of the cosines of
+    the two bends.
+    """
+    bends = [names[0], names[1]]
+
+    def half(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        cosine = np.cos(first + neutral[0]) * np.cos(second + neutral[1])
+        angle = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)) / 2, 1e-6)
+        return length / 2 * np.tan(angle) / angle
+
+    sum_ = separated(half, [ranges[name] for name in bends])
+    approximate = {"length": sum_.words()} if sum_.error else {}
+    below, above = (
+        [
+            Axis(f"{part}/{name}", False, Y, function, name)
+            for name, function in zip(bends, sum_.terms, strict=True)
+        ]
+        for part in ("lower", "upper")
+    )
+    turns = (
+        Axis(names[0], True, X, linear(1.0, neutral[0]), names[0]),
+        Axis(names[1], True, Z, linear(1.0, neutral[1]), names[1]),
+    )
+    twist = Axis(names[2], True, Y, linear(1.0, neutral[2]), names[2])
+    return (*below, *turns, *above, twist), approximate

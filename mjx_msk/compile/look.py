@@ -8,7 +8,7 @@ from collections.abc import Collection
 import mujoco
 import numpy as np
 
-from mjx_msk.compile.skeleton import matrix, quaternion
+from mjx_msk.compile.skeleton import is_bone, matrix, neighbours, quaternion
 
 GROUP = 1
 _BONE = [0.90, 0.86, 0.77, 1.0]
@@ -152,14 +152,16 @@ def add_look(spec: mujoco.MjSpec, drawn: Collection[str] = ()) -> None:
     for body in spec.bodies[1:]:
         bone = body.name.removesuffix("_r").removesuffix("_l")
         sizes[body.name] = sizes[body.parent.name]
+        if not is_bone(body):
+            continue
         if bone not in _BONES:
             if body.name not in drawn:
                 _draw_rods(body)
             continue
         neighbour, distance = _LENGTHS.get(bone, ("", 0.0))
-        for child in body.bodies:
-            if neighbour and child.name.startswith(neighbour):
-                sizes[body.name] = float(np.linalg.norm(child.pos)) / distance
+        for name, position in neighbours(body):
+            if neighbour and name.startswith(neighbour):
+                sizes[body.name] = float(np.linalg.norm(position)) / distance
         if body.name in drawn:
             continue
         side = -1.0 if body.name.endswith("_l") else 1.0
@@ -205,7 +207,7 @@ def _draw(
 
 def _draw_rods(body: mujoco.MjsBody) -> None:
     """Draw a rod to each neighbour below; to the far side of the center of mass at an end."""
-    ends = [np.array(child.pos) for child in body.bodies] or [2 * np.array(body.ipos)]
+    ends = [position for _, position in neighbours(body)] or [2 * np.array(body.ipos)]
     for end in ends:
         length = np.linalg.norm(end)
         if length > 0.02:

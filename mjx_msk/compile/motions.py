@@ -5,13 +5,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.functions import compose, error, identity, quartic, series
-from mjx_msk.compile.source import Axis, Coordinate, ScalarFunction, Source
+from mjx_msk.compile.functions import (
+    added,
+    compose,
+    error,
+    identity,
+    quartic,
+    separated,
+    series,
+)
+from mjx_msk.compile.source import Axis, Coordinate, Joint, ScalarFunction, Source
 from mjx_msk.errors import MskError
 
-MAX_JOINTS = 6  #: of one MuJoCo body
-#: Up to this error one joint follows a function; 1 mm and 0.05 degrees for three axes together.
-TOLERANCE = {True: np.radians(0.05) / np.sqrt(3), False: 1e-3 / np.sqrt(3)}  # hinge: rad, slide: m
+#: Up to this error one joint follows a function.
+TOLERANCE = {True: np.radians(0.02), False: 1.5e-4}  # hinge: rad, slide: m
+
+NO_BOUND = 1e3  #: rad or m; OpenSim's way to say that a range has no bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,66 +43,119 @@ class Motion:
         return float(self.polynomials[0][0])
 
     @property
-    def turn(self) -> np.ndarray:
-        """The rotation (3, 3) at coordinate zero."""
-        return Rotation.from_rotvec(self.axis.direction * self.rest * self.axis.hinge).as_matrix()
-
-    @property
     def one_to_one(self) -> bool:
         """Whether the axis can carry the coordinate itself."""
         polynomial = self.polynomials[0]
-        return abs(polynomial[1]) == 1 and not polynomial[2:].any()
+        return len(self.polynomials) == 1 and abs(polynomial[1]) == 1 and not polynomial[2:].any()
 
     @property
-    def excess(self) -> float:
-        """The error of the polynomials, in units of what is tolerated."""
-        return error(self.function, self.polynomials, self.interval) / TOLERANCE[self.axis.hinge]
+    def error(self) -> float:
+        """The largest error of the polynomials over the coordinate's range, in rad or m."""
+        return error(self.function, self.polynomials, self.interval)
+
+    def turn(self, value: float) -> np.ndarray:
+        """Return the rotation (3, 3) by ``value``, none for a slide."""
+        return Rotation.from_rotvec(self.axis.direction * value * self.axis.hinge).as_matrix()
 
 
-def read_motion(source: Source, axis: Axis) -> Motion:
-    """Return what an axis does, by the independent coordinate behind its own."""
-    if axis.coordinate is None:
-        here = (0.0, 0.0)
-        return Motion(axis, axis.function, here, (quartic(axis.function, here),), None)
-    independent, chain = independent_of(source, axis.coordinate)
-    function = compose(axis.function, chain)
-    interval = interval_of(source.coordinates[independent])
-    return Motion(axis, function, interval, (quartic(function, interval),), independent)
+def read_motions(source: Source, joint: Joint) -> tuple[list[Motion], dict[str, str]]:
+    """Return what a joint's axes do by the independent coordinates behind their own.
 
-
-def refined(motions: list[Motion]) -> list[Motion]:
-    """Return the motions, the worst ones with more joints, as far as a body can have them.
-
-    Up to three joints on one axis follow a function that a single quartic misses.
+    The second result says what is approximate: axis -> how.
     """
-    spare = MAX_JOINTS - sum(motion.coordinate is not None for motion in motions)
-    for _ in range(spare):
-        wanting = [m for m in motions if m.excess > 1.0 and len(m.polynomials) < 3]
-        if not wanting:
-            break
-        worst = max(wanting, key=lambda m: m.excess)
-        better = series(worst.function, worst.interval, len(worst.polynomials) + 1)
-        motions = [replace(m, polynomials=better) if m is worst else m for m in motions]
-    return motions
+    motions: list[Motion] = []
+    approximate = {}
+    for axis in joint.axes:
+        if axis.coordinate is None:
+            motions.append(_motion(axis, axis.function, (0.0, 0.0), None))
+            continue
+        terms = terms_of(source, axis.coordinate)
+        names = [name for name, _ in terms]
+        intervals = [interval_of(source.coordinates[name]) for name in names]
+        if len(terms) == 1:
+            function = compose(axis.function, terms[0][1])
+            motions.append(_motion(axis, function, intervals[0], names[0]))
+            continue
+
+        def mixed(*values: np.ndarray, axis: Axis = axis, terms: tuple = terms) -> np.ndarray:
+            each = [f.evaluate(x) for (_, f), x in zip(terms, values, strict=True)]
+            return axis.function.evaluate(np.sum(each, axis=0))
+
+        total = separated(mixed, intervals)
+        if total.error:
+            approximate[axis.name] = total.words()
+        for name, interval, function in zip(names, intervals, total.terms, strict=True):
+            part = replace(axis, name=f"{axis.name}/{name}", function=function)
+            motions.append(_motion(part, function, interval, name))
+    return [_refined(motion) for motion in motions], approximate
+
+
+def _motion(
+    axis: Axis, function: ScalarFunction, interval: tuple[float, float], coordinate: str | None
+) -> Motion:
+    return Motion(axis, function, interval, (quartic(function, interval),), coordinate)
+
+
+def _refined(motion: Motion) -> Motion:
+    """Return the motion, with two or three joints on its axis where one misses its function."""
+    best = motion
+    for joints in (2, 3):
+        if best.error > TOLERANCE[motion.axis.hinge]:
+            polynomials = series(motion.function, motion.interval, joints)
+            best = min(best, replace(motion, polynomials=polynomials), key=lambda m: m.error)
+    return best
+
+
+def terms_of(source: Source, name: str) -> tuple[tuple[str, ScalarFunction], ...]:
+    """Return the independent coordinates behind a coordinate, which is the sum of the functions.
+
+    Raises ``MskError`` for couplers in a circle, and for one that follows the sum of several
+    coordinates by anything but a straight line.
+    """
+    return _terms(source, name, ())
+
+
+def _terms(
+    source: Source, name: str, visited: tuple[str, ...]
+) -> tuple[tuple[str, ScalarFunction], ...]:
+    if name not in source.couplings:
+        return ((name, identity()),)
+    if name in visited:
+        raise MskError(f"coordinate '{name}' is coupled to itself.", remedy="Remove the coupler.")
+    found: dict[str, ScalarFunction] = {}
+    for driver, function in source.couplings[name].terms:
+        inner = _terms(source, driver, (*visited, name))
+        if len(inner) > 1 and len(function.coefficients or (0, 0, 0)) > 2:
+            raise MskError(
+                f"coordinate '{name}' bends with the sum of several coordinates, which is not "
+                "supported.",
+                remedy="Couple it to those coordinates directly.",
+            )
+        for index, (independent, chain) in enumerate(inner):
+            term = compose(function, chain)
+            if index:  # the constant of a straight line counts once
+                term = term.plus(-float(function.evaluate(np.zeros(1))[0]))
+            known = found.get(independent)
+            found[independent] = term if known is None else added(known, term)
+    return tuple(found.items())
 
 
 def independent_of(source: Source, name: str) -> tuple[str, ScalarFunction]:
-    """Return the independent coordinate behind a coordinate, and the function that leads to it."""
-    function = identity()
-    visited = {name}
-    while name in source.couplings:
-        coupling = source.couplings[name]
-        function = compose(function, coupling.function)
-        name = coupling.independent
-        if name in visited:
-            raise MskError(
-                f"coordinate '{name}' is coupled to itself.", remedy="Remove the coupler."
-            )
-        visited.add(name)
-    return name, function
+    """Return the one independent coordinate behind a coordinate, and the function to it."""
+    terms = terms_of(source, name)
+    if len(terms) > 1:
+        raise MskError(
+            f"coordinate '{name}' follows several coordinates, which is not supported here.",
+            remedy="Couple it to one coordinate.",
+        )
+    return terms[0]
 
 
 def interval_of(coordinate: Coordinate) -> tuple[float, float]:
     """Return the range of a coordinate over which functions of it are fitted."""
     low, high = coordinate.range
-    return (max(low, -np.pi), min(high, np.pi))
+    if low > -NO_BOUND and high < NO_BOUND and low < high:
+        return low, high
+    return (
+        (max(low, -np.pi), min(high, np.pi)) if low < np.pi and high > -np.pi else (-np.pi, np.pi)
+    )

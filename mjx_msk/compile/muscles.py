@@ -6,6 +6,7 @@ import numpy as np
 from mjx_msk.compile.actuators import add_actuator, add_curve_notes
 from mjx_msk.compile.functions import compose, error, quartic, series
 from mjx_msk.compile.motions import independent_of, interval_of
+from mjx_msk.compile.moves import MAX_JOINTS
 from mjx_msk.compile.routes import Route, Wrap, route
 from mjx_msk.compile.skeleton import in_world, mujoco_body, quaternion, tie
 from mjx_msk.compile.source import (
@@ -22,7 +23,14 @@ WRAP_GROUP, PATH_GROUP = 4, 5
 _RED = [0.72, 0.22, 0.2, 1.0]
 #: Moving points: a body must have mass, and its slides enough of it to stand a muscle's pull
 #: (kg), yet too little to feel; this close (m) they must come to the source's function.
-_MASS, _ARMATURE, _TOLERANCE = 1e-9, 1e-2, 1e-4
+_MASS, _ARMATURE, _TOLERANCE = 1e-9, 2e-3, 1e-4
+_STIFF = (
+    0.9999,
+    0.9999,
+)  #: the impedance of what ties them: a kilonewton moves them by a millimetre
+#: Side sites that a coordinate moves: metres per unit of the gate, and an armature (kg) that
+#: nobody feels, as nothing pulls at them.
+_GATE, _GATE_ARMATURE = 0.1, 1e-5
 
 
 def add_muscles(spec: mujoco.MjSpec, source: Source) -> None:
@@ -122,18 +130,27 @@ class _Writer:
         surface, driver = wrap.surface, wrap.gate[0]
         driver, chain = independent_of(self._source, driver)
         interval = interval_of(self._source.coordinates[driver])
-        switch = compose(ScalarFunction(polynomial, tuple(polynomial.coef)), chain)
-        coefficients = quartic(switch, interval)
+        coefficients = tuple(_GATE * c for c in polynomial.coef)
+        switch = compose(ScalarFunction(_GATE * polynomial, coefficients), chain)
+        travel = quartic(switch, interval)
+        if driver in self._source.held:
+            travel = np.array([self._held(switch, driver), 0.0, 0.0, 0.0, 0.0])
         side = in_world(surface.body, wrap.side)
-        place = in_world(surface.body, surface.frame.position) + coefficients[0] * side
+        place = in_world(surface.body, surface.frame.position) + travel[0] * side
         body = self._body(surface.body, name, place)
+        body.add_site(name=name, size=[0.003, 0, 0], group=PATH_GROUP)
+        if driver in self._source.held:
+            return name
         body.add_joint(
             name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=side, limited=False,
-            armature=_ARMATURE,
+            armature=_GATE_ARMATURE,
         )  # fmt: skip
-        tie(self._spec, name, driver, coefficients * [0, 1, 1, 1, 1])
-        body.add_site(name=name, size=[0.003, 0, 0], group=PATH_GROUP)
+        tie(self._spec, name, driver, travel * [0, 1, 1, 1, 1])
         return name
+
+    def _held(self, function: ScalarFunction, coordinate: str) -> float:
+        """Return a function's value where a coordinate is held still."""
+        return float(function.evaluate(np.array([self._source.held[coordinate]]))[0])
 
     def _body(self, parent: str, name: str, place: np.ndarray) -> mujoco.MjsBody:
         """Add a body of next to no mass, which only carries sites."""
@@ -145,31 +162,35 @@ class _Writer:
     def _moving_site(self, path: Path, point: MovingPoint) -> str:
         """Return the name of a site on a body of its own, which slides where the point goes."""
         name = f"path/{path.name}/{point.name}"
-        body, place = self._body(point.body, name, np.zeros(3)), np.zeros(3)
+        place = np.zeros(3)
+        slides: list[tuple[str, int, str, np.ndarray]] = []
         for index, (coordinate, function) in enumerate(point.functions):
             if coordinate is None:
                 place[index] = function.evaluate(np.zeros(1))[0]
                 continue
             driver, chain = independent_of(self._source, coordinate)
-            interval = interval_of(self._source.coordinates[driver])
-            polynomials = self._followed(compose(function, chain), interval)
+            function = compose(function, chain)
+            if driver in self._source.held:
+                place[index] = self._held(function, driver)
+                continue
+            polynomials = self._followed(function, interval_of(self._source.coordinates[driver]))
             place[index] = polynomials[0][0]
-            direction = np.eye(3)[index]
+            first = f"{name}/{'xyz'[index]}"
             for number, polynomial in enumerate(polynomials):
-                first = f"{name}/{'xyz'[index]}"
                 joint = f"{first}/{number + 1}" if number else first
-                body.add_joint(
-                    name=joint, type=mujoco.mjtJoint.mjJNT_SLIDE,
-                    axis=in_world(point.body, direction), limited=False,
-                    armature=_ARMATURE, userdata=direction,
-                )  # fmt: skip
-                tie(
-                    self._spec,
-                    joint,
-                    first if number == 1 else driver,
-                    polynomial * [0, 1, 1, 1, 1],
-                )
-        body.pos = in_world(point.body, place)
+                slides.append((joint, index, first if number == 1 else driver, polynomial))
+        body = self._body(point.body, name, in_world(point.body, place))
+        for number, (joint, index, driver, polynomial) in enumerate(slides):
+            if number and number % MAX_JOINTS == 0:
+                body = body.add_body(name=f"{name}/{number // MAX_JOINTS + 1}", mass=_MASS)
+                body.explicitinertial, body.inertia = True, np.full(3, _MASS)
+            direction = np.eye(3)[index]
+            body.add_joint(
+                name=joint, type=mujoco.mjtJoint.mjJNT_SLIDE,
+                axis=in_world(point.body, direction), limited=False,
+                armature=_ARMATURE, userdata=direction,
+            )  # fmt: skip
+            tie(self._spec, joint, driver, polynomial * [0, 1, 1, 1, 1], _STIFF)
         site = f"{path.name}/{point.name}"
         body.add_site(name=site, size=[0.003, 0, 0], rgba=_RED, group=PATH_GROUP)
         return site

@@ -280,12 +280,13 @@ def _with_coupled(
     """Return the values with every coupled coordinate where its coupler puts it."""
     values, waiting = dict(values), dict(couplings)
     while waiting:
-        ready = [name for name, c in waiting.items() if c.independent not in waiting]
+        ready = [name for name, c in waiting.items() if not any(d in waiting for d, _ in c.terms)]
         if not ready:
             break  # a circle, which the skeleton reports
         for name in ready:
-            coupling = waiting.pop(name)
-            values[name] = coupling.function.evaluate(values[coupling.independent])
+            terms = [function.evaluate(values[driver]) for driver, function in waiting[name].terms]
+            values[name] = np.sum(terms, axis=0)
+        waiting = {name: c for name, c in waiting.items() if name not in ready}
     return values
 
 
@@ -347,7 +348,12 @@ def crosses(
 ) -> bool:
     """Return whether a path on ``bodies`` with points driven by ``drivers`` feels a coordinate."""
     follows = {coordinate}
-    while grown := {n for n, c in couplings.items() if c.independent in follows} - follows:
+    while (
+        grown := {
+            name for name, c in couplings.items() if follows & {driver for driver, _ in c.terms}
+        }
+        - follows
+    ):
         follows |= grown
     if drivers & follows:
         return True

@@ -5,7 +5,8 @@ OpenSim evaluates every file version, socket and frame offset; nothing below thi
 
 import os
 import xml.parsers.expat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,13 +15,16 @@ import numpy as np
 from mjx_msk.compile.drawings import read_drawings
 from mjx_msk.compile.force_reader import read_forces, read_half_spaces
 from mjx_msk.compile.frames import frame_in_body, point_in_body
-from mjx_msk.compile.functions import read_function
-from mjx_msk.compile.joints import read_axes
+from mjx_msk.compile.functions import read_function, read_separated
+from mjx_msk.compile.joints import Range, coordinate_names, read_axes
+from mjx_msk.compile.motions import interval_of
 from mjx_msk.compile.paths import read_muscles, read_surfaces
 from mjx_msk.compile.source import (
     Body,
     Coordinate,
     Coupling,
+    Fastening,
+    Frame,
     Joint,
     Point,
     Source,
@@ -29,11 +33,12 @@ from mjx_msk.compile.source import (
 from mjx_msk.errors import MskError, missing_extra
 
 
-def read_osim(path: str | os.PathLike[str]) -> Source:
-    """Return the model of an .osim file.
+def read_osim(path: str | os.PathLike[str], *, lock: Collection[str] = ()) -> Source:
+    """Return the model of an .osim file, the coordinates in ``lock`` locked as by the file.
 
     Raises ``MskError`` for a missing, foreign, truncated or unsafe file, for one that OpenSim
-    refuses, and for a joint, constraint or function that the compiler does not know.
+    refuses, for a joint or function that the compiler does not know, and for a coordinate to
+    lock that the model lacks.
     """
     where = str(path)
     _check_xml(Path(path))
@@ -53,7 +58,7 @@ def read_osim(path: str | os.PathLike[str]) -> Source:
             remedy="Open it in OpenSim and repair it first.",
         ) from error
     try:
-        return _read_model(opensim, model)
+        return _read_model(opensim, model, lock)
     except MskError as error:
         raise MskError(error.what, where=where, remedy=error.remedy) from None
 
@@ -97,21 +102,40 @@ def _check_xml(path: Path) -> None:
         )
 
 
-def _read_model(opensim: Any, model: Any) -> Source:
-    coordinates = {c.getName(): _read_coordinate(c) for c in model.getCoordinateSet()}
-    couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
-    joints = tuple(_read_joint(opensim, joint) for joint in model.getJointSet())
+def _read_model(opensim: Any, model: Any, lock: Collection[str]) -> Source:
+    coordinates = {c.getName(): _read_coordinate(opensim, c) for c in model.getCoordinateSet()}
+    for name in lock:
+        if name not in coordinates:
+            raise MskError(
+                f"the model has no coordinate '{name}' to lock.",
+                remedy=f"Its coordinates are: {', '.join(coordinates)}.",
+            )
+        coordinates[name] = replace(coordinates[name], locked=True)
+    ranges = {name: interval_of(coordinate) for name, coordinate in coordinates.items()}
+    constraints = _Constraints(opensim, model, ranges)
+    if constraints.fastenings:  # OpenSim has moved the default pose to where they hold
+        state = model.initSystem()
+        for c in model.getCoordinateSet():
+            coordinates[c.getName()] = replace(coordinates[c.getName()], default=c.getValue(state))
+    couplings = constraints.couplings
+    approximated = dict(constraints.approximated)
+    joints = []
+    for joint in model.getJointSet():
+        found, approximate = _read_joint(opensim, joint, ranges)
+        joints.append(found)
+        approximated |= {f"{found.name}/{axis}": words for axis, words in approximate.items()}
     surfaces = dict(read_surfaces(opensim, model))
     forces = read_forces(opensim, model)
-    muscles = read_muscles(opensim, model, coordinates, couplings, joints, surfaces)
+    muscles = read_muscles(opensim, model, coordinates, couplings, tuple(joints), surfaces)
     drawings, undrawn = read_drawings(opensim, model)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
         bodies=tuple(_read_body(body) for body in model.getBodySet()),
-        joints=joints,
+        joints=tuple(joints),
         coordinates=coordinates,
         couplings=couplings,
+        fastenings=tuple(constraints.fastenings),
         markers=tuple(
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
             for marker in model.getMarkerSet()
@@ -123,17 +147,23 @@ def _read_model(opensim: Any, model: Any) -> Source:
         muscles=muscles.muscles,
         drawings=drawings,
         rows=muscles.rows,
-        skipped=muscles.skipped | undrawn,
+        skipped=constraints.skipped | muscles.skipped | undrawn,
+        approximated=approximated,
     )
 
 
-def _read_coordinate(coordinate: Any) -> Coordinate:
+def _read_coordinate(opensim: Any, coordinate: Any) -> Coordinate:
+    prescribed = coordinate.getDefaultIsPrescribed()
+    default = coordinate.getDefaultValue()
+    if prescribed:
+        default = coordinate.get_prescribed_function().calcValue(opensim.Vector(1, 0.0))
     return Coordinate(
         name=coordinate.getName(),
         range=(coordinate.getRangeMin(), coordinate.getRangeMax()),
-        default=coordinate.getDefaultValue(),
+        default=default,
         clamped=coordinate.getDefaultClamped(),
         locked=coordinate.getDefaultLocked(),
+        prescribed=prescribed,
     )
 
 
@@ -148,29 +178,66 @@ def _read_body(body: Any) -> Body:
     return Body(body.getName(), mass, com, inertia)
 
 
-def _read_joint(opensim: Any, joint: Any) -> Joint:
+def _read_joint(opensim: Any, joint: Any, ranges: dict[str, Range]) -> tuple[Joint, dict[str, str]]:
     parent, parent_frame = frame_in_body(joint.getParentFrame())
     child, child_frame = frame_in_body(joint.getChildFrame())
-    axes = read_axes(opensim, joint)
-    return Joint(joint.getName(), parent, child, parent_frame, child_frame, axes)
+    axes, approximate = read_axes(opensim, joint, ranges)
+    names = coordinate_names(joint)
+    found = Joint(joint.getName(), parent, child, parent_frame, child_frame, axes, names)
+    return found, approximate
 
 
-def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
-    for constraint in model.getConstraintSet():
-        if not constraint.get_isEnforced():
-            continue
-        coupler = opensim.CoordinateCouplerConstraint.safeDownCast(constraint)
-        if coupler is None:
-            raise _unknown("constraint", constraint)
-        names = coupler.getIndependentCoordinateNames()
-        if names.size() != 1:
-            raise MskError(
-                f"constraint '{constraint.getName()}' couples more than two coordinates, "
-                "which is not supported.",
-                remedy="Remove it from the model.",
+class _Constraints:
+    """The constraints of a model that are enforced: couplers, fastenings, and what is skipped."""
+
+    def __init__(self, opensim: Any, model: Any, ranges: dict[str, Range]) -> None:
+        self._opensim, self._ranges = opensim, ranges
+        self.couplings: dict[str, Coupling] = {}
+        self.fastenings: list[Fastening] = []
+        self.skipped: dict[str, str] = {}
+        self.approximated: dict[str, str] = {}
+        for constraint in model.getConstraintSet():
+            if constraint.get_isEnforced():
+                self._read(constraint)
+
+    def _read(self, constraint: Any) -> None:
+        name, kind = constraint.getName(), constraint.getConcreteClassName()
+        if kind == "CoordinateCouplerConstraint":
+            self._read_coupler(
+                name, self._opensim.CoordinateCouplerConstraint.safeDownCast(constraint)
             )
-        function = read_function(opensim, coupler.getFunction())
-        yield Coupling(coupler.getDependentCoordinateName(), names.get(0), function)
+        elif kind == "PointConstraint":
+            point = self._opensim.PointConstraint.safeDownCast(constraint)
+            ends = [
+                point_in_body(self._opensim.PhysicalFrame.safeDownCast(frame), place)
+                for frame, place in (
+                    (constraint.getConnectee("body_1"), point.get_location_body_1()),
+                    (constraint.getConnectee("body_2"), point.get_location_body_2()),
+                )
+            ]
+            first, second = ((body, Frame(place, np.eye(3))) for body, place in ends)
+            self.fastenings.append(Fastening(name, first, second, turns=False))
+        elif kind == "WeldConstraint":
+            weld = self._opensim.WeldConstraint.safeDownCast(constraint)
+            first, second = frame_in_body(weld.getFrame1()), frame_in_body(weld.getFrame2())
+            self.fastenings.append(Fastening(name, first, second, turns=True))
+        else:
+            self.skipped[name] = f"a {kind} has no equal in MuJoCo"
+
+    def _read_coupler(self, name: str, coupler: Any) -> None:
+        drivers = coupler.getIndependentCoordinateNames()
+        drivers = [drivers.get(index) for index in range(drivers.size())]
+        dependent = coupler.getDependentCoordinateName()
+        if len(drivers) == 1:
+            function = read_function(self._opensim, coupler.getFunction())
+            self.couplings[dependent] = Coupling(dependent, drivers[0], function)
+            return
+        ranges = [self._ranges[driver] for driver in drivers]
+        total = read_separated(self._opensim, coupler.getFunction(), ranges)
+        if total.error:
+            self.approximated[name] = total.words()
+        terms = list(zip(drivers, total.terms, strict=True))
+        self.couplings[dependent] = Coupling(dependent, *terms[0], tuple(terms[1:]))
 
 
 def _read_spheres(opensim: Any, model: Any, friction: dict[str, float]) -> Iterator[Sphere]:
@@ -180,11 +247,3 @@ def _read_spheres(opensim: Any, model: Any, friction: dict[str, float]) -> Itera
             body, position = point_in_body(sphere.getFrame(), sphere.get_location())
             name = sphere.getName()
             yield Sphere(name, body, position, sphere.getRadius(), friction.get(name))
-
-
-def _unknown(kind: str, component: Any) -> MskError:
-    return MskError(
-        f"{kind} '{component.getName()}' is a {component.getConcreteClassName()}, "
-        "which is not supported.",
-        remedy="Replace or remove it in the model.",
-    )

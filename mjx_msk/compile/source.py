@@ -40,21 +40,25 @@ class ScalarFunction:
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A generalized coordinate; ``range`` and ``default`` in rad or m."""
+    """A generalized coordinate; ``range`` and ``default`` in rad or m.
+
+    ``default`` is the prescribed value at time 0 where the motion is ``prescribed``.
+    """
 
     name: str
     range: tuple[float, float]
     default: float
     clamped: bool
     locked: bool
+    prescribed: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
     """One elementary motion of a joint: by ``function(coordinate)`` along or about ``direction``.
 
-    ``direction`` (3,) is a unit vector in the joint's parent frame, after the rotations that
-    precede it for hinges. Without a coordinate the function is a constant.
+    ``direction`` (3,) is a unit vector in the frame that the preceding motions have moved. Without
+    a coordinate the function is a constant.
     """
 
     name: str
@@ -66,7 +70,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Joint:
-    """A tree joint: ``axes`` in the order in which they move the child, slides first."""
+    """A joint: ``axes`` in the order in which they move the child away from the parent."""
 
     name: str
     parent: str
@@ -74,15 +78,32 @@ class Joint:
     parent_frame: Frame
     child_frame: Frame
     axes: tuple[Axis, ...]
+    coordinates: tuple[str, ...] = ()  #: those it owns
 
 
 @dataclass(frozen=True)
 class Coupling:
-    """A coordinate that equals a function of another one."""
+    """A coordinate that equals a function of another one, plus ``further`` ones of others."""
 
     dependent: str
     independent: str
     function: ScalarFunction
+    further: tuple[tuple[str, ScalarFunction], ...] = ()
+
+    @property
+    def terms(self) -> tuple[tuple[str, ScalarFunction], ...]:
+        """Every coordinate that it follows, with its function."""
+        return ((self.independent, self.function), *self.further)
+
+
+@dataclass(frozen=True)
+class Fastening:
+    """Two frames on two bodies that stay together; with ``turns``, their orientations as well."""
+
+    name: str
+    first: tuple[str, Frame]
+    second: tuple[str, Frame]
+    turns: bool
 
 
 @dataclass(frozen=True)
@@ -290,6 +311,7 @@ class Source:
     joints: tuple[Joint, ...]
     coordinates: dict[str, Coordinate]
     couplings: dict[str, Coupling]
+    fastenings: tuple[Fastening, ...] = ()
     markers: tuple[Point, ...] = ()
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
@@ -298,4 +320,7 @@ class Source:
     forces: Forces = Forces()
     rows: "Rows | None" = None  #: the poses in which the muscles' paths were sampled
     drawings: tuple[Drawing, ...] = ()
+    held: dict[str, float] = field(default_factory=dict)  #: coordinates without motion, and where
+    simplified: dict[str, str] = field(default_factory=dict)  #: joint -> what it leaves out
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
+    approximated: dict[str, str] = field(default_factory=dict)  #: component -> how, and how far off
