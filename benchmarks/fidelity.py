@@ -142,6 +142,7 @@ def errors_table(results: list[Result]) -> Table:
     table.add_column("model")
     for heading in ("muscles", "s", *(heading for heading, _, _ in COLUMNS)):
         table.add_column(heading, justify="right")
+    table.add_column("arm against -dL/dq, mm", justify="right")
     table.add_column("worst at")
     for result in results:
         table.add_row(name_of(result.path), *cells(result))
@@ -152,14 +153,20 @@ def cells(result: Result) -> list[str]:
     """Return the cells of one model after its name."""
     fidelity = result.fidelity
     if fidelity is None:
-        return [""] * (2 + len(COLUMNS)) + [bold(result.reason.partition(":")[0], True)]
+        return [""] * (3 + len(COLUMNS)) + [bold(result.reason.partition(":")[0], True)]
     found = {bar.key: bar for bar in bars(fidelity)}
     lost = len({*fidelity.missing} & {note.name for note in fidelity.notes})
     muscles = f"{len(fidelity.length)}" + (f" (**-{lost}**)" if lost else "")
     row = [muscles, bold(f"{result.seconds:.1f}", result.seconds > SECONDS)]
     for _, keys, digits in COLUMNS:
         row.append(", ".join(cell(found[key], digits) for key in keys if key in found) or "-")
-    return [*row, worst_of(found)]
+    return [*row, slopes(fidelity), worst_of(found)]
+
+
+def slopes(fidelity: Fidelity) -> str:
+    """Return median, 95th percentile and worst RMS error (mm) of the arms against -dL/dq."""
+    errors = [1e3 * arm.rms for arm in fidelity.slopes.values()]
+    return ", ".join(f"{e:.2f}" for e in np.percentile(errors, [50, 95, 100])) if errors else "-"
 
 
 def cell(bar: Bar, digits: int | None) -> str:

@@ -129,7 +129,7 @@ def _page(fidelity: Fidelity, curves: Sequence[Curves], title: str) -> str:
         ],
         verdict=f"{missed} of {len(found)} bars missed" if missed else "every bar met",
         bars=found,
-        missing=fidelity.missing,
+        missing=sorted({*fidelity.missing} - {note.name for note in fidelity.notes}),
         notes=alike(fidelity.notes),
         tables=_tables(fidelity),
         curves=[_title(curve, fidelity) for curve in curves],
