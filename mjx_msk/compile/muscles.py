@@ -130,7 +130,7 @@ class _Writer:
         surface, driver = wrap.surface, wrap.gate[0]
         driver, chain = independent_of(self._source, driver)
         interval = interval_of(self._source.coordinates[driver])
-        coefficients = tuple(_GATE * c for c in polynomial.coef)
+        coefficients = tuple(_GATE * float(c) for c in polynomial.coef)
         switch = compose(ScalarFunction(_GATE * polynomial, coefficients), chain)
         travel = quartic(switch, interval)
         if driver in self._source.held:

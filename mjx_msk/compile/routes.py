@@ -39,6 +39,7 @@ EXACT = 1e-4  #: m, the same where nearly all lengths are this close: the rest i
 RARE = 0.02  #: of the poses: a surface that is touched less often is left out
 WORTH = 0.7  #: what a fit must bring an error down to, to replace what the source has
 _FIT_POSES, _FIT_STEPS = 100, 30  #: of the sampled ones, for fits
+_BENDS = 2  #: places where fits begin
 _RADII = (0.005, 0.02)  #: m, at which fits begin
 _DIGITS = 4  #: of fitted places in m: coarse, so that every machine writes the same model
 
@@ -400,7 +401,7 @@ def _bends(
         return
     places = [(surfaces[c.surface].body, c.entry) for c in gap.contacts]
     places += [(p.body, p.position) for p in gap.conditional]
-    for body, place in places:
+    for body, place in places[:_BENDS]:
         frame = Frame(place, np.eye(3))
         start, end = (
             _unit(rows.local(body, frame, rows.place(p))[: rows.poses])
