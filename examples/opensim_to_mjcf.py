@@ -18,7 +18,7 @@ except mjx_msk.MskError as error:
     sys.exit(str(error))
 
 model = mujoco.MjModel.from_xml_path(target)
-print(f"{model.nbody - 1} bodies, {model.nu} muscles, {model.body_mass.sum():.1f} kg")
+print(f"{model.nbody - 1} bodies, {model.nu} actuators, {model.body_mass.sum():.1f} kg")
 data = mujoco.MjData(model)
 mujoco.mj_resetDataKeyframe(model, data, model.key("default").id)
 mujoco.mj_forward(model, data)

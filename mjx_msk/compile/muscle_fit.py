@@ -24,7 +24,7 @@ from mjx_msk.compile.source import ForceCurves, Muscle
 SPEED_POINTS = 16  #: of each sign, evenly spread up to the largest velocity
 LENGTH_POINTS = 40  #: quantiles of the lengths that the path has
 OUTSIDE = np.linspace(0.45, 1.65, 25)  #: fiber lengths that keep the fit sane elsewhere
-OUTSIDE_SHARE = 0.05  #: their part of all weight
+OUTSIDE_SHARE = 0.1  #: their part of all weight
 
 
 class Hump(NamedTuple):
@@ -65,7 +65,7 @@ def fit_muscle(muscle: Muscle) -> MuscleShape:
     Least squares of tension at full activation, one third of the weight each on isometric,
     shortening and lengthening states; velocities are uniform up to the largest one, lengths are
     those that the path has in the sampled poses, held where fibers are longer than 0.4 optimal
-    lengths and pull passively with less than F0. A share of 5 % goes to fiber lengths of 0.45 to
+    lengths and pull passively with less than F0. A share of 10 % goes to fiber lengths of 0.45 to
     1.65, so that the shapes stay sane where the path never was. The passive curve is fitted by
     itself, so that it holds at every activation.
     """
