@@ -137,7 +137,7 @@ class _Writer:
             travel = np.array([self._held(switch, driver), 0.0, 0.0, 0.0, 0.0])
         side = in_world(surface.body, wrap.side)
         place = in_world(surface.body, surface.frame.position) + travel[0] * side
-        body = self._body(surface.body, name, place)
+        body = _weightless(mujoco_body(self._spec, surface.body), name, place)
         body.add_site(name=name, size=[0.003, 0, 0], group=PATH_GROUP)
         if driver in self._source.held:
             return name
@@ -151,13 +151,6 @@ class _Writer:
     def _held(self, function: ScalarFunction, coordinate: str) -> float:
         """Return a function's value where a coordinate is held still."""
         return float(function.evaluate(np.array([self._source.held[coordinate]]))[0])
-
-    def _body(self, parent: str, name: str, place: np.ndarray) -> mujoco.MjsBody:
-        """Add a body of next to no mass, which only carries sites."""
-        body = mujoco_body(self._spec, parent).add_body(name=name, pos=place, mass=_MASS)
-        body.explicitinertial = True
-        body.inertia = np.full(3, _MASS)
-        return body
 
     def _moving_site(self, path: Path, point: MovingPoint) -> str:
         """Return the name of a site on a body of its own, which slides where the point goes."""
@@ -179,11 +172,11 @@ class _Writer:
             for number, polynomial in enumerate(polynomials):
                 joint = f"{first}/{number + 1}" if number else first
                 slides.append((joint, index, first if number == 1 else driver, polynomial))
-        body = self._body(point.body, name, in_world(point.body, place))
+        parent = mujoco_body(self._spec, point.body)
+        body = _weightless(parent, name, in_world(point.body, place))
         for number, (joint, index, driver, polynomial) in enumerate(slides):
             if number and number % MAX_JOINTS == 0:
-                body = body.add_body(name=f"{name}/{number // MAX_JOINTS + 1}", mass=_MASS)
-                body.explicitinertial, body.inertia = True, np.full(3, _MASS)
+                body = _weightless(body, f"{name}/{number // MAX_JOINTS + 1}", np.zeros(3))
             direction = np.eye(3)[index]
             body.add_joint(
                 name=joint, type=mujoco.mjtJoint.mjJNT_SLIDE,
@@ -207,3 +200,11 @@ class _Writer:
                     polynomials = series(function, interval, count)
             self._slides[key] = polynomials
         return self._slides[key]
+
+
+def _weightless(parent: mujoco.MjsBody, name: str, place: np.ndarray) -> mujoco.MjsBody:
+    """Add a body of next to no mass, which only carries sites."""
+    body = parent.add_body(name=name, pos=place, mass=_MASS)
+    body.explicitinertial = True
+    body.ipos, body.inertia = np.zeros(3), np.full(3, _MASS)
+    return body

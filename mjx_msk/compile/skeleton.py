@@ -286,7 +286,7 @@ def _carriers(source: Source, joint: Joint, motions: list[Motion]) -> dict[str, 
 def _add_nothing(body: mujoco.MjsBody) -> None:
     """Give a body the least mass that MuJoCo takes."""
     body.explicitinertial = True
-    body.mass, body.inertia = NOTHING, np.full(3, NOTHING)
+    body.mass, body.ipos, body.inertia = NOTHING, np.zeros(3), np.full(3, NOTHING)
 
 
 def _add_armature(spec: mujoco.MjSpec) -> None:
