@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.motions import Motion
+from mjx_msk.compile.motions import MAX_JOINTS, Motion
 from mjx_msk.compile.source import Joint
-
-MAX_JOINTS = 6  #: of one MuJoCo body
 
 
 @dataclass(frozen=True, eq=False)
