@@ -10,8 +10,8 @@ from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
 from mjx_msk.compile.muscles import add_muscles
 from mjx_msk.compile.options import CompileOptions
 from mjx_msk.compile.reader import read_osim
-from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.simplify import simplified
+from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
 from mjx_msk.compile.writer import set_rest_pose, write_xml
 from mjx_msk.errors import MskError

@@ -17,6 +17,7 @@ QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
 SLOPE_WEIGHT, CURVATURE_WEIGHT = 0.1, 0.02  #: on [-1, 1]: speeds and forces count beside places
 RIDGE = 1e-3  #: of a fit's own coefficients
 
+
 def read_function(opensim: Any, function: Any) -> ScalarFunction:
     """Return an OpenSim function; polynomial ones keep their exact coefficients."""
     coefficients = _coefficients(opensim, function)
@@ -72,7 +73,7 @@ def added(first: ScalarFunction, second: ScalarFunction) -> ScalarFunction:
     coefficients = None
     if first.coefficients is not None and second.coefficients is not None:
         both = Polynomial(first.coefficients) + Polynomial(second.coefficients)
-        coefficients = tuple(both.coef)
+        coefficients = tuple(float(c) for c in both.coef)
     return ScalarFunction(lambda x: first.evaluate(x) + second.evaluate(x), coefficients)
 
 
@@ -137,9 +138,7 @@ def separated(
     return Sum(tuple(terms), error if error > 1e-9 * extent else 0.0, extent)
 
 
-def read_separated(
-    opensim: Any, function: Any, intervals: Sequence[tuple[float, float]]
-) -> Sum:
+def read_separated(opensim: Any, function: Any, intervals: Sequence[tuple[float, float]]) -> Sum:
     """Return an OpenSim function of several coordinates as a sum of functions of one each."""
     argument = opensim.Vector(len(intervals), 0.0)
 

@@ -168,4 +168,6 @@ def interval_of(coordinate: Coordinate) -> tuple[float, float]:
     low, high = coordinate.range
     if low > -NO_BOUND and high < NO_BOUND and low < high:
         return low, high
-    return (max(low, -np.pi), min(high, np.pi)) if low < np.pi and high > -np.pi else (-np.pi, np.pi)
+    return (
+        (max(low, -np.pi), min(high, np.pi)) if low < np.pi and high > -np.pi else (-np.pi, np.pi)
+    )

@@ -194,9 +194,7 @@ def _sample_poses(
     }
     waiting = dict(couplings)
     while waiting:
-        ready = [
-            name for name, c in waiting.items() if not any(d in waiting for d, _ in c.terms)
-        ]
+        ready = [name for name, c in waiting.items() if not any(d in waiting for d, _ in c.terms)]
         if not ready:
             break  # a circle, which the skeleton reports
         for name in ready:

@@ -114,9 +114,7 @@ def _read_model(opensim: Any, model: Any, lock: Collection[str]) -> Source:
     if constraints.fastenings:  # OpenSim has moved the default pose to where they hold
         state = model.initSystem()
         for c in model.getCoordinateSet():
-            coordinates[c.getName()] = replace(
-                coordinates[c.getName()], default=c.getValue(state)
-            )
+            coordinates[c.getName()] = replace(coordinates[c.getName()], default=c.getValue(state))
     couplings = constraints.couplings
     approximated = dict(constraints.approximated)
     joints = []
@@ -173,9 +171,7 @@ def _read_body(body: Any) -> Body:
     return Body(body.getName(), mass, com, inertia)
 
 
-def _read_joint(
-    opensim: Any, joint: Any, ranges: dict[str, Range]
-) -> tuple[Joint, dict[str, str]]:
+def _read_joint(opensim: Any, joint: Any, ranges: dict[str, Range]) -> tuple[Joint, dict[str, str]]:
     parent, parent_frame = frame_in_body(joint.getParentFrame())
     child, child_frame = frame_in_body(joint.getChildFrame())
     axes, approximate = read_axes(opensim, joint, ranges)

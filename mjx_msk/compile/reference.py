@@ -169,7 +169,7 @@ class Reference:
         return result
 
     def _inertias(self) -> Iterator[tuple[str, np.ndarray, float, np.ndarray]]:
-        """Yield each body's name, center of mass from its origin, mass and inertia, in the ground."""
+        """Yield each body's name, center of mass from its origin, mass and inertia (ground)."""
         for body in self.model.getBodySet():
             turn = frame_of(body.getTransformInGround(self.state)).rotation
             xx, yy, zz, xy, xz, yz = (body.get_inertia().get(index) for index in range(6))

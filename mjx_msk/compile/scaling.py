@@ -91,7 +91,9 @@ def _scale_couplings(spec: mujoco.MjSpec, scale: dict[str, np.ndarray]) -> None:
     for tie in ties:
         joint = spec.joint(tie.name1)
         if joint.type == mujoco.mjtJoint.mjJNT_SLIDE and len(joint.userdata):
-            growth[tie.name1] = float(np.square(joint.userdata) @ scale[bone_above(joint.parent).name])
+            growth[tie.name1] = float(
+                np.square(joint.userdata) @ scale[bone_above(joint.parent).name]
+            )
     for tie in ties:
         data = np.array(tie.data)
         data[:5] *= growth[tie.name1] / growth[tie.name2] ** np.arange(5)

@@ -43,9 +43,7 @@ def _with_held(source: Source, names: tuple[str, ...]) -> Source:
         name: replace(c, default=held[name], locked=True) if name in held else c
         for name, c in source.coordinates.items()
     }
-    return replace(
-        source, joints=joints, couplings=couplings, coordinates=coordinates, held=held
-    )
+    return replace(source, joints=joints, couplings=couplings, coordinates=coordinates, held=held)
 
 
 def _held(axis: Axis, held: dict[str, float]) -> Axis:

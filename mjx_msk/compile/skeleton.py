@@ -5,8 +5,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile.functions import quartic
-from mjx_msk.compile.moves import Move, chunks, moves_of
 from mjx_msk.compile.motions import Motion, interval_of, read_motions, terms_of
+from mjx_msk.compile.moves import Move, chunks, moves_of
 from mjx_msk.compile.source import GROUND, Body, Fastening, Frame, Joint, Source
 from mjx_msk.compile.tree import grow
 from mjx_msk.errors import MskError
@@ -47,7 +47,9 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, free_root: bool = False
     for fastening in (*source.fastenings, *loops):
         _fasten(spec, fastening)
     _add_armature(spec)
-    _add_damping(spec, {name for joint in joints if joint.parent == GROUND for name in joint.coordinates})
+    _add_damping(
+        spec, {name for joint in joints if joint.parent == GROUND for name in joint.coordinates}
+    )
     _add_notes(spec, source)
 
 
@@ -55,7 +57,7 @@ def _add_notes(spec: mujoco.MjSpec, source: Source) -> None:
     for name in source.couplings:
         terms = terms_of(source, name)
         if len(terms) == 1:
-            (independent, function), = terms
+            ((independent, function),) = terms
             polynomial = quartic(function, interval_of(source.coordinates[independent]))
             numbers = " ".join(repr(float(c)) for c in polynomial)
             spec.add_text(name=f"coordinate/{name}", data=f"{independent} {numbers}")
@@ -239,7 +241,7 @@ def _add_joints(
         if move.joint is None:
             continue
         own = source.coordinates.get(move.joint) if move.driver is None else None
-        light = own is None and (divided or move.series)
+        light = own is None and (divided or move.shares)
         body.add_joint(
             name=move.joint,
             type=_JOINT_TYPE[move.hinge],

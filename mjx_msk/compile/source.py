@@ -94,7 +94,7 @@ class Coupling:
 
 @dataclass(frozen=True)
 class Fastening:
-    """Two frames on two bodies that stay together: their places, or (``turns`` False) all of them."""
+    """Two frames on two bodies that stay together; if not ``turns``, only their origins do."""
 
     name: str
     first: tuple[str, Frame]

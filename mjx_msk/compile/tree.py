@@ -32,7 +32,9 @@ def grow(source: Source) -> tuple[list[Joint], list[Fastening]]:
     return joints, [_weld(joint) for joint in closing]
 
 
-def _grown(waiting: list[Joint], later: list[Joint] | None = None) -> tuple[list[Joint], list[Joint]]:
+def _grown(
+    waiting: list[Joint], later: list[Joint] | None = None
+) -> tuple[list[Joint], list[Joint]]:
     """Return joints in the order in which they reach new bodies, and those that reach none."""
     added, ordered, closing = {GROUND}, list[Joint](), list[Joint]()
     later = later or []

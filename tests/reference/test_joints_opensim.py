@@ -33,9 +33,7 @@ def joined(model, kind: str, parent: str, child: str, *arguments, name: str = "j
         model.getGround() if end == "ground" else model.getBodySet().get(end)
         for end in (parent, child)
     ]
-    joint = getattr(opensim, kind)(
-        name, frames[0], *PLACES[:2], frames[1], *PLACES[2:], *arguments
-    )
+    joint = getattr(opensim, kind)(name, frames[0], *PLACES[:2], frames[1], *PLACES[2:], *arguments)
     for index in range(joint.numCoordinates()):
         coordinate = joint.upd_coordinates(index)
         coordinate.setName(f"{name}_{index}")
@@ -84,9 +82,7 @@ def test_ellipsoid_joint_is_exact(tmp_path):
 def test_scapulothoracic_joint_is_exact(tmp_path):
     model = new_model("rod")
     radii = Vec3(0.1, 0.2, 0.15)
-    joined(
-        model, "ScapulothoracicJoint", "ground", "rod", radii, opensim.Vec2(0.03, 0.05), 0.4
-    )
+    joined(model, "ScapulothoracicJoint", "ground", "rod", radii, opensim.Vec2(0.03, 0.05), 0.4)
     agree(written(model, tmp_path / "one.osim"), moment=1e-3)
 
 
@@ -98,84 +94,102 @@ def test_constant_curvature_joint_is_close_and_says_how(tmp_path):
     assert "is lost at worst" in spec.text("approximated/joint/length").data
 
 
-def custom(model, functions: dict[int, tuple[list[str], object]]):
-    """Add a CustomJoint whose axes (0-2 rotations, 3-5 translations) follow ``functions``."""
-    transform = opensim.SpatialTransform()
-    for index, (coordinates, function) in functions.items():
-        axis = transform.updTransformAxis(index)
-        names = opensim.ArrayStr()
-        for coordinate in coordinates:
-            names.append(coordinate)
-        axis.setCoordinateNames(names)
-        axis.setFunction(function)
-    joint = opensim.CustomJoint(
-        "joint", model.getGround(), *PLACES[:2], model.getBodySet().get("rod"), *PLACES[2:],
-        transform,
-    )  # fmt: skip
-    for index in range(joint.numCoordinates()):
-        coordinate = joint.upd_coordinates(index)
-        coordinate.setRangeMin(-1.0)
-        coordinate.setRangeMax(1.0)
-    model.addJoint(joint)
-    return joint
+def custom(path: Path, axes: dict[str, tuple[str, str]], names: str) -> Path:
+    """Write a rod on a CustomJoint; ``axes`` maps names to coordinates and a function."""
+    directions = {
+        "rotation1": "0 0 1",
+        "rotation2": "0.6 0 0.8",
+        "rotation3": "0 1 0",
+        "translation1": "1 0 0",
+        "translation2": "0 0.8 -0.6",
+        "translation3": "0 0 1",
+    }
+    still = ("", "<Constant><value>0</value></Constant>")
+    transform = "".join(
+        f"<TransformAxis name='{name}'><coordinates>{axes.get(name, still)[0]}</coordinates>"
+        f"<axis>{direction}</axis>{axes.get(name, still)[1]}</TransformAxis>"
+        for name, direction in directions.items()
+    )
+    coordinates = "".join(
+        f"<Coordinate name='{name}'><range>-1 1</range></Coordinate>" for name in names.split()
+    )
+    frames = "".join(
+        f"<PhysicalOffsetFrame name='{name}'><socket_parent>{parent}</socket_parent>"
+        f"<translation>{place}</translation><orientation>{turn}</orientation></PhysicalOffsetFrame>"
+        for name, parent, place, turn in (
+            ("below", "/ground", "1 2 3", "0.3 -0.2 0.5"),
+            ("above", "/bodyset/rod", "0.1 0.2 0.3", "0.4 0.1 -0.6"),
+        )
+    )
+    path.write_text(
+        "<OpenSimDocument Version='40000'><Model name='small'><BodySet><objects><Body name='rod'>"
+        "<mass>2</mass><mass_center>0.1 -0.2 0.3</mass_center>"
+        "<inertia>0.3 0.2 0.25 0.01 0 0</inertia></Body></objects></BodySet>"
+        "<JointSet><objects><CustomJoint name='joint'>"
+        "<socket_parent_frame>below</socket_parent_frame>"
+        "<socket_child_frame>above</socket_child_frame>"
+        f"<coordinates>{coordinates}</coordinates><frames>{frames}</frames>"
+        f"<SpatialTransform>{transform}</SpatialTransform>"
+        "</CustomJoint></objects></JointSet></Model></OpenSimDocument>"
+    )
+    return path
 
 
-def array(values: list[float]):
-    result = opensim.ArrayDouble()
-    for value in values:
-        result.append(value)
-    return result
+def linear(*coefficients: float) -> str:
+    values = " ".join(map(str, coefficients))
+    return f"<LinearFunction><coefficients>{values}</coefficients></LinearFunction>"
 
 
-def spline(kind: str, y: list[float]):
+def spline(kind: str, more: str = "") -> str:
+    y = [0.0, 0.02, 0.05, 0.06, 0.04, 0.05, 0.09, 0.1]
     x = np.linspace(-1.2, 1.2, len(y))
-    function = getattr(opensim, kind)()
-    if kind == "GCVSpline":
-        function.setDegree(5)
-    for a, b in zip(x, y, strict=True):
-        function.addPoint(float(a), float(b))
-    return function
+    points = (" ".join(map(str, values)) for values in (x, y))
+    return "<{0}>{1}<x>{2}</x><y>{3}</y></{0}>".format(kind, more, *points)
 
 
-BENT = [0.0, 0.02, 0.05, 0.06, 0.04, 0.05, 0.09, 0.1]
+FUNCTIONS = {
+    "polynomial": (
+        "<PolynomialFunction><coefficients>0.1 0.1 -0.2 0.1 0.3</coefficients>"
+        "</PolynomialFunction>", 1e-9,
+    ),
+    "multiplier": (
+        f"<MultiplierFunction><scale>-0.7</scale><function>{linear(1, 0.2)}</function>"
+        "</MultiplierFunction>", 1e-9,
+    ),
+    "constant": ("<Constant><value>0.3</value></Constant>", 1e-9),
+    "sine": (
+        "<Sine><amplitude>0.1</amplitude><omega>2</omega><phase>0.3</phase></Sine>", 5e-4,
+    ),
+    "simm": (spline("SimmSpline"), 5e-4),
+    "natural": (spline("NaturalCubicSpline"), 5e-4),
+    "gcv": (spline("GCVSpline", "<half_order>3</half_order>"), 5e-4),
+    "piecewise": (spline("PiecewiseLinearFunction"), 6e-3),  # no polynomial has kinks
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("function", "position"),
-    [
-        (opensim.PolynomialFunction(opensim.Vector(5, 0.1)), 1e-9),
-        (opensim.MultiplierFunction(opensim.LinearFunction(1.0, 0.2), -0.7), 1e-9),
-        (opensim.Constant(0.3), 1e-9),
-        (opensim.Sine(0.1, 2.0, 0.3), 5e-4),
-        (spline("SimmSpline", BENT), 5e-4),
-        (spline("GCVSpline", BENT), 5e-4),
-        (spline("PiecewiseLinearFunction", BENT), 4e-3),  # kinks, where no polynomial has any
-    ],
-    ids=lambda value: value.getConcreteClassName() if hasattr(value, "getName") else "",
-)
-def test_functions_of_custom_joints(tmp_path, function, position):
-    """A translation and a rotation follow the function, the rotation about the last axis bends."""
-    model = new_model("rod")
-    turn = opensim.LinearFunction(-1.0, 0.1)
-    custom(model, {2: (["bend"], turn), 4: (["bend"], function)})
-    agree(written(model, tmp_path / "one.osim"), position=position, moment=np.inf)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_custom_joints(tmp_path, name):
+    """A translation follows the function, the second rotation is the coordinate turned round."""
+    function, position = FUNCTIONS[name]
+    axes = {"rotation2": ("bend", linear(-1, 0.1)), "translation2": ("bend", function)}
+    agree(custom(tmp_path / "one.osim", axes, "bend"), position=position, moment=np.inf)
 
 
 def test_coordinate_that_no_axis_carries(tmp_path):
     """Its own joint lies on a body at the side, and moves nothing but what follows it."""
-    model = new_model("rod")
-    half = opensim.LinearFunction(0.5, 0.0)
-    custom(model, {0: (["bend"], half), 3: (["bend"], half)})
-    spec = agree(written(model, tmp_path / "one.osim"), moment=1e-3)
+    axes = {"rotation1": ("bend", linear(0.5, 0)), "translation1": ("bend", linear(0.2, 0.3))}
+    spec = agree(custom(tmp_path / "one.osim", axes, "bend"), moment=1e-3)
     assert spec.joint("bend").parent.name == "joint/bend"
 
 
 def test_axis_of_two_coordinates_becomes_a_sum(tmp_path):
-    model = new_model("rod")
-    ramp = opensim.LinearFunction(1.0, 0.0)
-    both = opensim.LinearFunction(array([0.3, -0.2, 0.1]))
-    custom(model, {0: (["a"], ramp), 1: (["b"], ramp), 4: (["a", "b"], both)})
-    spec = agree(written(model, tmp_path / "one.osim"))
+    axes = {
+        "rotation1": ("a", linear(1, 0)),
+        "rotation2": ("b", linear(1, 0)),
+        "translation2": ("a b", linear(0.3, -0.2, 0.1)),
+    }
+    # Two slides along one axis have an armature of 0.01 kg.
+    spec = agree(custom(tmp_path / "one.osim", axes, "a b"), moment=2e-3)
     assert not [text for text in spec.texts if text.name.startswith("approximated/")]
 
 
@@ -207,10 +221,17 @@ def test_chain_of_curved_couplers(tmp_path):
     assert spec.text("coordinate/c_0").data.startswith("a_0 ")
 
 
+def pair_of_slopes():
+    coefficients = opensim.ArrayDouble()
+    for value in (0.3, -0.2, 0.05):
+        coefficients.append(value)
+    return opensim.LinearFunction(coefficients)
+
+
 def test_coupler_of_two_coordinates(tmp_path):
     model = three_in_a_row()
-    coupled(model, "c_0", ["a_0", "b_0"], opensim.LinearFunction(array([0.3, -0.2, 0.05])))
-    agree(written(model, tmp_path / "one.osim"))
+    coupled(model, "c_0", ["a_0", "b_0"], pair_of_slopes())
+    agree(written(model, tmp_path / "one.osim"), moment=1e-4)  # the same armature
 
 
 def test_coordinates_in_a_circle_are_named(tmp_path):
