@@ -89,7 +89,7 @@ def test_default_model():
     path = asset("rajagopal_lai_uhlrich_2023.xml")
     model = Model.load(path)
     layout = model.layout
-    assert (model.n, len(layout.joint_names), len(layout.body_names)) == (37, 57, 23)
+    assert (model.n, len(layout.joint_names), len(layout.body_names)) == (37, 59, 23)
     assert len(layout.contact_names) == 12
     assert layout.contact_feet == (0,) * 6 + (1,) * 6
     assert [name for name, _, _ in layout.coupled] == ["knee_angle_r_beta", "knee_angle_l_beta"]

@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 from mjx_msk.compile.source import ScalarFunction
 
 POINTS = 120  #: samples of a function that is fitted
-SEPARATED_POINTS, SEPARATED_DEGREE = 12, 6  #: the same for each of several coordinates
+SEPARATED_POINTS, SEPARATED_DEGREE = 12, 4  #: the same for each of several coordinates
 QUARTIC = 4  #: the highest degree of a MuJoCo joint equality
 SLOPE_WEIGHT, CURVATURE_WEIGHT = 0.1, 0.02  #: on [-1, 1]: speeds and forces count beside places
 RIDGE = 1e-3  #: of a fit's own coefficients
@@ -102,29 +102,36 @@ class Sum:
         )
 
 
-def separated(function: Callable[..., np.ndarray], intervals: Sequence[tuple[float, float]]) -> Sum:
+def separated(
+    function: Callable[..., np.ndarray],
+    intervals: Sequence[tuple[float, float]],
+    factor: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Sum:
     """Return the sum of functions of one coordinate each that is closest to a function of several.
 
     Least squares at Chebyshev points, with polynomials of degree ``SEPARATED_DEGREE``.
     ``function`` takes an array per coordinate, all of one shape. Exact for sums of such
-    polynomials.
+    polynomials. With a ``factor`` the sum has one more term: ``factor`` of the first coordinate
+    times a function of the second.
     """
     axes = [_chebyshev_points(interval, SEPARATED_POINTS) for interval in intervals]
     points = [grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")]
     values = function(*points)
-    columns = [np.ones((len(values), 1))]
-    columns += [
-        Chebyshev.basis(k, domain=interval)(x)[:, None]
-        for x, interval in zip(points, intervals, strict=True)
-        for k in range(1, SEPARATED_DEGREE + 1)
+    places = list(zip(points, intervals, strict=True))
+    scales = [np.ones(len(values))] * len(places)
+    if factor is not None:
+        places.append(places[1])
+        scales.append(factor(points[0]))
+    degrees = range(SEPARATED_DEGREE + 1)
+    columns = [
+        scale * Chebyshev.basis(degree, domain=interval)(x)
+        for (x, interval), scale in zip(places, scales, strict=True)
+        for degree in degrees
     ]
-    matrix = np.concatenate(columns, axis=1)
-    weights = np.linalg.lstsq(matrix, values, rcond=None)[0]
-    each = weights[1:].reshape(len(intervals), -1)
-    each = np.concatenate([np.zeros((len(intervals), 1)), each], axis=1)
-    each[0, 0] = weights[0]
+    matrix = np.stack(columns, axis=1)
+    weights = np.linalg.lstsq(matrix, values, rcond=1e-12)[0]  # the smallest: constants are shared
     terms = []
-    for coefficients, interval in zip(each, intervals, strict=True):
+    for coefficients, (_, interval) in zip(weights.reshape(-1, len(degrees)), places, strict=True):
         polynomial = Chebyshev(coefficients, domain=interval).convert(kind=Polynomial)
         terms.append(ScalarFunction(polynomial, tuple(polynomial.coef)))
     error, extent = float(np.abs(matrix @ weights - values).max()), float(np.ptp(values))

@@ -15,6 +15,7 @@ from mjx_msk.errors import MskError
 
 Range = tuple[float, float]
 X, Y, Z = np.eye(3)
+PRODUCT_WORTH = 5e-5  #: m; a rod's length that is off by more is worth eight more joints
 
 # The motions of the joints that have fixed axes, in the order in which they move the child:
 # (hinge or slide, axis, index of the coordinate). OpenSim's angles are those of successive turns
@@ -158,27 +159,42 @@ def _curved_axes(
 
     With t the angle between y and the bent y, both ends lie h = L/2 tan(t/2) / (t/2) from where
     the tangents meet: along y, turn, along the turned y. cos t is the product of the cosines of
-    the two bends.
+    the two bends, so that h is no sum of their functions; what lacks is close to the product of
+    the cosine of one and a function of the other.
     """
-    bends = [names[0], names[1]]
+    first, second = names[0], names[1]
 
-    def half(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        cosine = np.cos(first + neutral[0]) * np.cos(second + neutral[1])
+    def half(bend: np.ndarray, extension: np.ndarray) -> np.ndarray:
+        cosine = np.cos(bend + neutral[0]) * np.cos(extension + neutral[1])
         angle = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)) / 2, 1e-6)
         return length / 2 * np.tan(angle) / angle
 
-    sum_ = separated(half, [ranges[name] for name in bends])
-    approximate = {"length": sum_.words()} if sum_.error else {}
-    below, above = (
-        [
+    intervals = [ranges[first], ranges[second]]
+    total = separated(half, intervals)
+    if total.error > PRODUCT_WORTH:
+        total = separated(half, intervals, factor=lambda bend: 2 * np.cos(bend + neutral[0]))
+
+    def slides(part: str) -> list[Axis]:
+        found = [
             Axis(f"{part}/{name}", False, Y, function, name)
-            for name, function in zip(bends, sum_.terms, strict=True)
+            for name, function in zip((first, second), total.terms, strict=False)
         ]
-        for part in ("lower", "upper")
+        if len(total.terms) == 3:
+            product = total.terms[2]
+            found += [
+                Axis(f"{part}/turn1", True, X, linear(1.0, neutral[0]), first),
+                Axis(f"{part}/product1", False, Y, product, second),
+                Axis(f"{part}/turn2", True, X, linear(-2.0, -2 * neutral[0]), first),
+                Axis(f"{part}/product2", False, Y, product, second),
+                Axis(f"{part}/turn3", True, X, linear(1.0, neutral[0]), first),
+            ]
+        return found
+
+    axes = (
+        *slides("lower"),
+        Axis(first, True, X, linear(1.0, neutral[0]), first),
+        Axis(second, True, Z, linear(1.0, neutral[1]), second),
+        *slides("upper"),
+        Axis(names[2], True, Y, linear(1.0, neutral[2]), names[2]),
     )
-    turns = (
-        Axis(names[0], True, X, linear(1.0, neutral[0]), names[0]),
-        Axis(names[1], True, Z, linear(1.0, neutral[1]), names[1]),
-    )
-    twist = Axis(names[2], True, Y, linear(1.0, neutral[2]), names[2])
-    return (*below, *turns, *above, twist), approximate
+    return axes, {"length": total.words()} if total.error else {}

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile.functions import (
     added,
@@ -17,8 +16,11 @@ from mjx_msk.compile.functions import (
 from mjx_msk.compile.source import Axis, Coordinate, Joint, ScalarFunction, Source
 from mjx_msk.errors import MskError
 
-#: Up to this error one joint follows a function.
+MAX_JOINTS = 6  #: of one MuJoCo body
+#: Up to this error one joint follows a function, and up to ``WORTH`` times as much where more
+#: joints would need one more body.
 TOLERANCE = {True: np.radians(0.02), False: 1.5e-4}  # hinge: rad, slide: m
+WORTH = 2.4
 
 NO_BOUND = 1e3  #: rad or m; OpenSim's way to say that a range has no bound
 
@@ -53,9 +55,10 @@ class Motion:
         """The largest error of the polynomials over the coordinate's range, in rad or m."""
         return error(self.function, self.polynomials, self.interval)
 
-    def turn(self, value: float) -> np.ndarray:
-        """Return the rotation (3, 3) by ``value``, none for a slide."""
-        return Rotation.from_rotvec(self.axis.direction * value * self.axis.hinge).as_matrix()
+    @property
+    def excess(self) -> float:
+        """The error, in units of what is tolerated."""
+        return self.error / TOLERANCE[self.axis.hinge]
 
 
 def read_motions(source: Source, joint: Joint) -> tuple[list[Motion], dict[str, str]]:
@@ -87,7 +90,7 @@ def read_motions(source: Source, joint: Joint) -> tuple[list[Motion], dict[str, 
         for name, interval, function in zip(names, intervals, total.terms, strict=True):
             part = replace(axis, name=f"{axis.name}/{name}", function=function)
             motions.append(_motion(part, function, interval, name))
-    return [_refined(motion) for motion in motions], approximate
+    return _refined(motions), approximate
 
 
 def _motion(
@@ -96,14 +99,23 @@ def _motion(
     return Motion(axis, function, interval, (quartic(function, interval),), coordinate)
 
 
-def _refined(motion: Motion) -> Motion:
-    """Return the motion, with two or three joints on its axis where one misses its function."""
-    best = motion
-    for joints in (2, 3):
-        if best.error > TOLERANCE[motion.axis.hinge]:
-            polynomials = series(motion.function, motion.interval, joints)
-            best = min(best, replace(motion, polynomials=polynomials), key=lambda m: m.error)
-    return best
+def _refined(motions: list[Motion]) -> list[Motion]:
+    """Return the motions, the worst ones with two or three joints on their axes.
+
+    As many as the body has room for follow functions that they miss; beyond that only those that
+    miss by far.
+    """
+    spare = MAX_JOINTS - sum(motion.coordinate is not None for motion in motions)
+    while True:
+        least = 1.0 if spare > 0 else WORTH
+        wanting = [m for m in motions if m.excess > least and len(m.polynomials) < 3]
+        if not wanting:
+            return motions
+        worst = max(wanting, key=lambda m: m.excess)
+        joints = len(worst.polynomials) + 1
+        better = replace(worst, polynomials=series(worst.function, worst.interval, joints))
+        motions = [better if motion is worst else motion for motion in motions]
+        spare -= 1
 
 
 def terms_of(source: Source, name: str) -> tuple[tuple[str, ScalarFunction], ...]:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.compile.motions import Motion
+from mjx_msk.compile.motions import MAX_JOINTS, Motion
 from mjx_msk.compile.source import Joint
-
-MAX_JOINTS = 6  #: of one MuJoCo body
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +24,7 @@ class Move:
     sign: float = 1.0
     driver: str | None = None
     polynomial: np.ndarray = field(default_factory=lambda: np.zeros(5))
-    series: bool = False  #: several joints share its axis
+    shares: bool = False  #: another joint has the same axis
 
     @property
     def turn(self) -> np.ndarray:
@@ -49,14 +47,21 @@ def moves_of(joint: Joint, motions: list[Motion], carried: dict[str, Motion]) ->
             sign = float(motion.polynomials[0][1])
             moves.append(Move(axis.hinge, axis.direction, motion.rest, name, sign))
         else:
-            moves += _following(f"{joint.name}/{axis.name}", motion, name)
+            shares = len(motion.polynomials) > 1 or any(_parallel(motion, m) for m in motions)
+            moves += _following(f"{joint.name}/{axis.name}", motion, name, shares)
     return moves
 
 
-def _following(first: str, motion: Motion, coordinate: str) -> list[Move]:
+def _parallel(motion: Motion, other: Motion) -> bool:
+    """Return whether two motions that follow coordinates move along, or about, one direction."""
+    if other is motion or other.coordinate is None or other.axis.hinge != motion.axis.hinge:
+        return False
+    return bool(abs(other.axis.direction @ motion.axis.direction) > 1 - 1e-9)
+
+
+def _following(first: str, motion: Motion, coordinate: str, shares: bool) -> list[Move]:
     """Return the moves that follow a coordinate; the second in a series follows the first."""
     drivers = (coordinate, first, coordinate)
-    series = len(motion.polynomials) > 1
     return [
         Move(
             motion.axis.hinge,
@@ -65,7 +70,7 @@ def _following(first: str, motion: Motion, coordinate: str) -> list[Move]:
             f"{first}/{index + 1}" if index else first,
             driver=drivers[index],
             polynomial=polynomial,
-            series=series,
+            shares=shares,
         )
         for index, polynomial in enumerate(motion.polynomials)
     ]

@@ -98,7 +98,7 @@ class Coupling:
 
 @dataclass(frozen=True)
 class Fastening:
-    """Two frames on two bodies that stay together; with ``turns``, their orientations as well."""
+    """Two frames on two bodies that stay together; if not ``turns``, only their origins do."""
 
     name: str
     first: tuple[str, Frame]
