@@ -12,9 +12,9 @@ import small_model
 from mjx_msk.compile import scale_spec
 from mjx_msk.compile.writer import follow
 from mjx_msk.fit.points import CHUNK, points
-from mjx_msk.fit.scaling import SEGMENTS, scaled
+from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.model import Model
-from mjx_msk.physics import pose
+from mjx_msk.physics import pose, scale
 from mjx_msk.resources import asset
 
 STEP = 5e-3  # float32: the truncation of central differences and rounding are both about 1e-5
@@ -42,7 +42,7 @@ def test_fit_scales_as_the_file_is_scaled(model, q):
     spec = scale_spec(small_model.spec(), dict(zip(names[1:], factors[1:], strict=True)))
     engine = spec.compile()
     data = mujoco.MjData(engine)
-    larger = scaled(model, jnp.array(factors, jnp.float32))
+    larger = scale(model, jnp.array(factors, jnp.float32))
     found = jax.jit(jax.vmap(partial(pose, larger)))(jnp.array(q))
     tied = np.array(model.layout.dependent)
     np.testing.assert_allclose(larger.growth[tied], [1.12, 1.12, 1.0], rtol=1e-6)
@@ -58,8 +58,8 @@ def test_fit_scales_as_the_file_is_scaled(model, q):
 
 def test_scaling_twice_multiplies(model):
     ones = np.ones((len(model.layout.body_names), 3))
-    twice = scaled(scaled(model, 1.1 * ones), 1.2 * ones)
-    once = scaled(model, 1.1 * 1.2 * ones)
+    twice = scale(scale(model, 1.1 * ones), 1.2 * ones)
+    once = scale(model, 1.1 * 1.2 * ones)
     for a, b in zip(jax.tree.leaves(twice), jax.tree.leaves(once), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
