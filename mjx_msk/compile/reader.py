@@ -111,6 +111,7 @@ def _read_model(opensim: Any, model: Any) -> Source:
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
             for marker in model.getMarkerSet()
         ),
+        fixed_markers=frozenset(m.getName() for m in model.getMarkerSet() if m.get_fixed()),
         spheres=tuple(_read_spheres(opensim, model)),
         surfaces=surfaces,
         muscles=muscles.muscles,

@@ -148,6 +148,7 @@ class Source:
     coordinates: dict[str, Coordinate]
     couplings: dict[str, Coupling]
     markers: tuple[Point, ...] = ()
+    fixed_markers: frozenset[str] = frozenset()  #: which scaling to markers does not move
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()
