@@ -192,12 +192,12 @@ def default_measurements(spec: mujoco.MjSpec, names: Sequence[str]) -> tuple[Mea
 
     A bone reaches from joint to joint (hip to hip for the pelvis, shoulder to shoulder and lumbar
     joint to shoulder for the torso). Pairs of markers measure it that lie near its two ends and
-    along it: hip centres, epicondyles, malleoli, heel and toe, acromia, styloids. Bones with more
-    than two joints are also measured by their own markers along axes where no two joints lie (the
+    along it: hip centres, epicondyles, malleoli, heel and toe, acromia, styloids. Bones whose
+    joints lie along more than one axis are also measured by their own markers along the others (the
     spines of the pelvis, from front to back). A bone grows alike along all axes unless more than
     one was measured; left and right grow alike. Bones that nothing measures grow with the next one
     that something does: with the one below if they are short (talus, ulna), else with the one
-    above. Raises ``MskError`` if no bone is measured.
+    above. Raises ``MskError`` if fewer than half of the bones are measured.
     """
     bones = _Bones(spec, names)
     pairs: dict[str, dict[str, list[tuple[str, str]]]] = {}
@@ -205,10 +205,13 @@ def default_measurements(spec: mujoco.MjSpec, names: Sequence[str]) -> tuple[Mea
         for axis, pair in bones.pairs(body):
             known = pairs.setdefault(_stem(body), {}).setdefault(axis, [])
             known += [pair] if pair not in known else []
-    if not pairs:
+    bones_there = dict.fromkeys(_stem(body) for body in bones.bodies if bones.long(body))
+    if 2 * len(pairs) < len(bones_there) or not pairs:
         raise MskError(
-            "no two markers of this trial lie near both ends of a bone of the model.",
-            remedy="Give measurements of your own, as OpenSim's Scale Tool has them.",
+            f"the trial's markers lie near both ends of {len(pairs)} of the model's "
+            f"{len(bones_there)} bones ({', '.join(bones_there)}).",
+            remedy="Give the model that carries the trial's markers, or a setup of OpenSim's Scale "
+            "Tool with measurements.",
         )
     scaled: dict[str, list[str]] = {stem: [] for stem in pairs}
     for body in bones.bodies:
@@ -274,13 +277,17 @@ class _Bones:
             if np.linalg.norm(b - a) > SHORTEST:
                 yield a, b
 
+    def long(self, body: str) -> bool:
+        """Return whether a bone is long enough to be measured."""
+        return any(True for _ in self._spans(body))
+
     def pairs(self, body: str) -> Iterator[tuple[str, tuple[str, str]]]:
         """Yield pairs of markers that measure a bone, each with the axis that it is closest to."""
         turn = self._data.body(body).xmat.reshape(3, 3)
         spans = list(self._spans(body))
+        axes = ["XYZ"[int(np.argmax(np.abs(turn.T @ (b - a))))] for a, b in spans]
         measured = set()
-        for a, b in spans:
-            axis = "XYZ"[int(np.argmax(np.abs(turn.T @ (b - a))))]
+        for axis, (a, b) in zip(axes, spans, strict=True):
             ends = self._near(body, a, b), self._near(body, b, a)
             for (first, p), (second, q) in itertools.product(*ends):
                 if _along(q - p, b - a):
@@ -288,7 +295,7 @@ class _Bones:
                     yield axis, (first, second)
         own = sorted(self._markers[body].items())
         for axis, direction in zip("XYZ", turn.T, strict=True):
-            if len(spans) > 1 and axis not in measured:
+            if len(set(axes)) > 1 and axis not in measured:
                 for (first, p), (second, q) in itertools.permutations(own, 2):
                     if _along(q - p, SHORTEST * direction) and np.linalg.norm(q - p) > SHORTEST:
                         yield axis, (first, second)
@@ -310,7 +317,7 @@ class _Bones:
         """Return the measured bone with which a bone grows; None: nothing around is measured."""
         if _stem(body) in measured:
             return _stem(body)
-        if not any(True for _ in self._spans(body)):
+        if not self.long(body):
             for name in self.below[body]:
                 if _stem(name) in measured and len(self.below[body]) == 1:
                     return _stem(name)

@@ -101,8 +101,9 @@ def scale_spec(
             by = growth[actuator.target]
             actuator.lengthrange = np.asarray(actuator.lengthrange) * by
             if len(actuator.userdata) >= 5:  # F0, fiber length, tendon length, pennation, ...
-                actuator.userdata = [v * by if i in (1, 2) else v
-                                     for i, v in enumerate(actuator.userdata)]
+                actuator.userdata = [
+                    v * by if i in (1, 2) else v for i, v in enumerate(actuator.userdata)
+                ]
     return result
 
 

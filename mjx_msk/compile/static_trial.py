@@ -42,6 +42,24 @@ class StaticFit:
     pose: dict[str, float]  #: coordinate -> value in the static pose, rad or m
     error_m: dict[str, float]  #: marker -> its distance in the static pose before it was moved
 
+    def lines(self) -> list[str]:
+        """Return what was measured and how well the measuring markers fit, to print."""
+        found, measuring = [], set[str]()
+        for m in self.measurements:
+            factors = {body: "XYZ".index(axes[0]) for body, axes in m.bodies.items()}
+            value = next((self.factors[body][axis] for body, axis in factors.items()), np.nan)
+            pairs = ", ".join(f"{a} to {b}" for a, b in m.pairs)
+            found.append(f"{m.name}: {value:.3f} ({pairs})")
+            measuring |= {name for pair in m.pairs for name in pair}
+        errors = {name: e for name, e in self.error_m.items() if name in measuring}
+        worst = max(errors, key=lambda name: errors[name])
+        rms = float(np.sqrt(np.mean(np.square(list(errors.values())))))
+        found.append(
+            f"these markers were {1e3 * rms:.0f} mm (RMS) from where the scaled model carried "
+            f"them, {worst} {1e3 * errors[worst]:.0f} mm"
+        )
+        return found
+
 
 def scale_to_markers(
     spec: mujoco.MjSpec,
