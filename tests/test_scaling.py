@@ -8,13 +8,14 @@ import mujoco
 import numpy as np
 import pytest
 import small_model
+from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile import scale_spec
 from mjx_msk.compile.writer import follow
 from mjx_msk.fit.points import CHUNK, points
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.model import Model
-from mjx_msk.physics import pose, scale
+from mjx_msk.physics import inverse_dynamics, pose, scale
 from mjx_msk.resources import asset
 
 STEP = 5e-3  # float32: the truncation of central differences and rounding are both about 1e-5
@@ -84,3 +85,61 @@ def test_jacobians_of_points():
         expected = difference(np.zeros(model.n), STEP * np.eye(len(segments))[i])
         np.testing.assert_allclose(at.by_scale[..., i], expected, atol=5e-4)
         assert np.abs(expected).max() > 0.02
+
+
+@pytest.fixture
+def uneven(model) -> np.ndarray:
+    """Factors of every body, all different."""
+    factors = np.random.default_rng(5).uniform(0.8, 1.25, (len(model.layout.body_names), 3))
+    factors[0] = 1.0
+    return factors
+
+
+def test_masses_and_inertias_are_those_of_the_scaled_file(model, uneven):
+    names = model.layout.body_names
+    spec = scale_spec(small_model.spec(), dict(zip(names[1:], uneven[1:], strict=True)), 33.0)
+    engine = spec.compile()
+    larger = scale(model, jnp.array(uneven, jnp.float32), 33.0)
+    m = larger.mjx
+    np.testing.assert_allclose(m.body_mass, engine.body_mass, rtol=1e-6)
+    np.testing.assert_allclose(m.body_subtreemass, engine.body_subtreemass, rtol=1e-6)
+    np.testing.assert_allclose(m.eq_data[:, :5], engine.eq_data[:, :5], rtol=1e-5)
+    spheres = [engine.geom(name) for name in model.layout.contact_names]
+    np.testing.assert_allclose(larger.contact_radius, [g.size[0] for g in spheres], rtol=1e-6)
+    for ours, theirs in zip(inertia_matrices(m), inertia_matrices(engine), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=3e-6 * np.abs(theirs).max(initial=1e-9))
+
+
+def inertia_matrices(m) -> np.ndarray:
+    """Return the inertia (nbody, 3, 3) of each body in its own frame."""
+    axes = Rotation.from_quat(np.asarray(m.body_iquat), scalar_first=True).as_matrix()
+    return np.einsum("bij,bj,bkj->bik", axes, np.asarray(m.body_inertia), axes)
+
+
+def test_uniform_factors_keep_the_shape_of_the_inertia(model):
+    names = model.layout.body_names
+    factors = np.vstack([np.ones(3), np.full((len(names) - 1, 3), 1.2)])
+    larger = scale(model, jnp.array(factors, jnp.float32)).mjx
+    expected = 1.44 * inertia_matrices(model.mjx)
+    np.testing.assert_allclose(inertia_matrices(larger), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_by_size(uneven):
+    """Of moments of all bodies by all factors and the mass, against differences in float64."""
+    with jax.enable_x64(True):
+        model = Model.from_spec(small_model.spec())
+        q, qd, qdd = small_model.random_states(model, 1, seed=2)[:, 0]
+
+        def moments(size: jax.Array) -> jax.Array:
+            larger = scale(model, size[:-1].reshape(-1, 3), size[-1])
+            return inverse_dynamics(larger, q, qd, qdd)
+
+        size = jnp.append(jnp.array(uneven).ravel(), 40.0)
+        weight = jnp.linspace(1.0, 2.0, model.n)
+        value = jax.jit(lambda size: weight @ moments(size))
+        slope = np.array(jax.jit(jax.grad(value))(size))
+        step = 1e-5
+        for index in range(3, len(size)):  # the world's factors stay 1
+            change = step * jnp.eye(len(size))[index]
+            expected = (value(size + change) - value(size - change)) / (2 * step)
+            np.testing.assert_allclose(slope[index], expected, rtol=1e-5, atol=1e-5)

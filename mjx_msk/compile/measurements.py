@@ -20,8 +20,8 @@ from mjx_msk.errors import MskError
 #: A shorter bone (m) is not measured: markers are not placed well enough.
 SHORTEST = 0.1
 #: A marker tells where a joint is if it lies this close to it (m) ...
-NEAR = 0.13
-#: ... and at most this many times as far away as the closest one.
+NEAR = 0.15
+#: ... and at most this many times as far away as the closest one, on the same bone as it.
 AS_NEAR = 1.3
 #: Cosine of the angle between a pair of markers and the bone that it measures.
 ALONG = 0.9
@@ -250,7 +250,7 @@ class _Bones:
     def __init__(self, spec: mujoco.MjSpec, names: Sequence[str]) -> None:
         self._model, self._data = model, data = _at_rest(spec)
         body_names = [model.body(index).name for index in range(model.nbody)]
-        owner = owners(body_names, model.body_parentid)
+        owner = owners(body_names, model.body_parentid.tolist())
         self.bodies = [name for name in body_names[1:] if ADDED not in name]
         self.above = {n: body_names[owner.above[body_names.index(n)]] for n in self.bodies}
         self.below = {n: [m for m in self.bodies if self.above[m] == n] for n in self.bodies}
@@ -304,14 +304,17 @@ class _Bones:
         """Return the markers at one end of a bone: its own or those of bones up to two away."""
         up = [body, self.above[body], self.above.get(self.above[body], "world")]
         down = [m for n in self.below[body] for m in (n, *self.below[n])]
-        found = [item for name in {*up, *down} for item in self._markers[name].items()]
-        distance = {name: float(np.linalg.norm(place - end)) for name, place in found}
-        limit = min(NEAR, AS_NEAR * min(distance.values(), default=0.0) + 1e-3)
-        return sorted(
-            (name, place)
-            for name, place in found
-            if distance[name] <= limit and distance[name] < np.linalg.norm(place - other)
-        )
+        found = [
+            (float(np.linalg.norm(place - end)), carrier, name, place)
+            for carrier in {*up, *down}
+            for name, place in self._markers[carrier].items()
+            if np.linalg.norm(place - end) < min(NEAR, float(np.linalg.norm(place - other)))
+        ]
+        if not found:
+            return []
+        closest, bone, *_ = min(found, key=lambda marker: marker[:3])
+        limit = AS_NEAR * closest + 1e-3
+        return sorted((n, p) for distance, c, n, p in found if c == bone and distance <= limit)
 
     def like(self, body: str, measured: Mapping[str, object]) -> str | None:
         """Return the measured bone with which a bone grows; None: nothing around is measured."""

@@ -235,8 +235,8 @@ def _copied(spec: mujoco.MjSpec, mesh: mujoco.MjsMesh, name: str, scale: np.ndar
 def _follow_in_keyframes(spec: mujoco.MjSpec) -> None:
     """Keep the coordinates of the keyframes; joints that depend on them follow."""
     model = spec.compile()
-    for key in spec.keys:
-        key.qpos = follow(model, key.qpos)
+    for index, key in enumerate(spec.keys):
+        key.qpos = follow(model, model.key_qpos[index])  # a file leaves out what is at rest
 
 
 def _rest_lengths(spec: mujoco.MjSpec) -> dict[str, float]:

@@ -24,7 +24,7 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
     jumps there from a cylinder's to that of a similar body.
     """
     m, layout = model.mjx, model.layout
-    owner = owners(layout.body_names, np.asarray(m.body_parentid))
+    owner = owners(layout.body_names, np.asarray(m.body_parentid).tolist())
     factors = jnp.asarray(factors)
     own = factors[np.array(owner.own)]
     above = own[m.body_parentid]
@@ -37,7 +37,7 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
         hung_from = np.array(owner.above)[np.asarray(m.jnt_bodyid)[tied]]
         along = jnp.sum(model.tied_axis**2 * factors[hung_from], axis=1)
         hinge = jnp.all(model.tied_axis == 0.0, axis=1)
-        growth = growth.at[tied].multiply(jnp.where(hinge, 1.0, along))
+        growth = growth.at[tied].multiply(jnp.where(hinge, 1.0, along), unique_indices=True)
     ratio = 1.0 if mass_kg is None else mass_kg / jnp.sum(m.body_mass)
     inertia, iquat = jax.vmap(_scaled_inertia)(m.body_inertia, m.body_iquat, m.body_mass, own)
     on = np.array(layout.contact_bodies, int)
@@ -69,7 +69,7 @@ def _scaled_ties(model: Model, growth: jax.Array) -> jax.Array:
         return m.eq_data
     of, by = growth[np.asarray(m.eq_obj1id)[ties]], growth[np.asarray(m.eq_obj2id)[ties]]
     stretched = of[:, None] / by[:, None] ** jnp.arange(5)
-    return m.eq_data.at[ties, :5].multiply(stretched)
+    return m.eq_data.at[ties, :5].multiply(stretched, unique_indices=True)
 
 
 def _scaled_inertia(
@@ -103,7 +103,7 @@ def _cylinder(moments: jax.Array, mass: jax.Array, own: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def _principal(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the eigenvalues (3,) and the rotation to the eigenvectors, (4,), of a symmetric matrix.
+    """Return the eigenvalues (3,) of a symmetric matrix and the rotation (4,) to its eigenvectors.
 
     A matrix that is diagonal already keeps its axes, so that they do not jump.
     """
