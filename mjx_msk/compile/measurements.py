@@ -24,7 +24,7 @@ NEAR = 0.15
 #: ... and at most this many times as far away as the closest one, on the same bone as it.
 AS_NEAR = 1.3
 #: Cosine of the angle between a pair of markers and the bone that it measures.
-ALONG = 0.9
+ALONG = 0.85
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,7 @@ def _scale_inertia(body: mujoco.MjsBody, own: np.ndarray, mass_ratio: float) -> 
     if not np.isfinite(inertia).all():  # the body was written with principal axes
         axes = matrix(body.iquat)
         inertia = (axes @ np.diag(body.inertia) @ axes.T)[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
+        body.inertia, body.iquat = np.zeros(3), [1, 0, 0, 0]
     if np.ptp(own) < 1e-12:
         inertia *= own[0] ** 2
     else:
