@@ -19,8 +19,9 @@ from mjx_msk.errors import MskError
 
 #: A shorter bone (m) is not measured: markers are not placed well enough.
 SHORTEST = 0.1
-#: A marker tells where a joint is if it lies this close to it (m) ...
-NEAR = 0.15
+#: A marker on a limb tells where a joint is if it lies this close to it (m), one on the pelvis or
+#: the torso this close: bones whose joints lie along more than one axis are broad ...
+NEAR, NEAR_BROAD = 0.1, 0.15
 #: ... and at most this many times as far away as the closest one, on the same bone as it.
 AS_NEAR = 1.3
 #: Cosine of the angle between a pair of markers and the bone that it measures.
@@ -281,11 +282,18 @@ class _Bones:
         """Return whether a bone is long enough to be measured."""
         return any(True for _ in self._spans(body))
 
+    def _axes(self, body: str) -> list[str]:
+        """Return the axis of the body that is closest to each of its spans."""
+        turn = self._data.body(body).xmat.reshape(3, 3)
+        return ["XYZ"[int(np.argmax(np.abs(turn.T @ (b - a))))] for a, b in self._spans(body)]
+
+    def _broad(self, body: str) -> bool:
+        return body in self.bodies and len(set(self._axes(body))) > 1
+
     def pairs(self, body: str) -> Iterator[tuple[str, tuple[str, str]]]:
         """Yield pairs of markers that measure a bone, each with the axis that it is closest to."""
         turn = self._data.body(body).xmat.reshape(3, 3)
-        spans = list(self._spans(body))
-        axes = ["XYZ"[int(np.argmax(np.abs(turn.T @ (b - a))))] for a, b in spans]
+        spans, axes = list(self._spans(body)), self._axes(body)
         measured = set()
         for axis, (a, b) in zip(axes, spans, strict=True):
             ends = self._near(body, a, b), self._near(body, b, a)
@@ -295,7 +303,7 @@ class _Bones:
                     yield axis, (first, second)
         own = sorted(self._markers[body].items())
         for axis, direction in zip("XYZ", turn.T, strict=True):
-            if len(set(axes)) > 1 and axis not in measured:
+            if self._broad(body) and axis not in measured:
                 for (first, p), (second, q) in itertools.permutations(own, 2):
                     if _along(q - p, SHORTEST * direction) and np.linalg.norm(q - p) > SHORTEST:
                         yield axis, (first, second)
@@ -304,11 +312,12 @@ class _Bones:
         """Return the markers at one end of a bone: its own or those of bones up to two away."""
         up = [body, self.above[body], self.above.get(self.above[body], "world")]
         down = [m for n in self.below[body] for m in (n, *self.below[n])]
+        near = {carrier: NEAR_BROAD if self._broad(carrier) else NEAR for carrier in {*up, *down}}
         found = [
             (float(np.linalg.norm(place - end)), carrier, name, place)
-            for carrier in {*up, *down}
+            for carrier, limit in near.items()
             for name, place in self._markers[carrier].items()
-            if np.linalg.norm(place - end) < min(NEAR, float(np.linalg.norm(place - other)))
+            if np.linalg.norm(place - end) < min(limit, float(np.linalg.norm(place - other)))
         ]
         if not found:
             return []
