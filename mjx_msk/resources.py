@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+#: The model that is scaled to a person where none is given, in ``assets/``.
+DEFAULT_MODEL = "rajagopal_lai_uhlrich_2023.xml"
+
 
 def asset(name: str) -> Path:
     """Return the path of a file of ``assets/``; raises ``FileNotFoundError`` if it is absent."""

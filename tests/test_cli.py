@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import mujoco
 import pytest
 from make_videos import quarters, write_audio, write_photo, write_video
 
@@ -274,3 +275,35 @@ def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines(tmp_path):
     shown = os.read(screen, 65536).decode()
     assert "[x] a.mp4: landmarks" in shown
     assert "\x1b[" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--mass", "70"), "--mass, and either --height or --static FILE.trc"),
+        (("--height", "1.7"), "--mass, and either --height or --static FILE.trc"),
+        ((*BODY, "--static", SQUAT), "--mass, and either --height or --static FILE.trc"),
+        ((*BODY, "--static-time", "0", "1"), "belong to a static trial"),
+        (("--height", "1.7", "--mass", "300"), "nobody of 1.70 m weighs 300 kg"),
+        (("--static", "none.trc", "--mass", "70"), "none.trc: no such file"),
+        (("none.xml", *BODY), "none.xml: cannot read this model: no such file"),
+        (("--static", SQUAT, "--mass", "70", "--static-time", "98", "99"), "between 98 and 99 s"),
+    ],
+)
+def test_scaling_mistakes(mjx_msk, tmp_path, arguments, says):
+    code, _, error = mjx_msk("scale", *arguments, "-o", tmp_path / "model.xml")
+    assert code == 2
+    assert is_one_message(error)
+    assert says in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_scaled_default_model(mjx_msk, tmp_path):
+    """To a height and a mass, then to markers, each as a file that MuJoCo loads."""
+    path, again = tmp_path / "person.xml", tmp_path / "again.xml"
+    assert mjx_msk("scale", *BODY, "-o", path)[0] == 0
+    assert mujoco.MjModel.from_xml_path(str(path)).body_mass.sum() == pytest.approx(70.0)
+    code, said, _ = mjx_msk("scale", path, "--static", SQUAT, "--mass", "71", "-o", again)
+    assert code == 0
+    assert "femur" in said
+    assert mujoco.MjModel.from_xml_path(str(again)).body_mass.sum() == pytest.approx(71.0)

@@ -14,7 +14,7 @@ from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
 
 if TYPE_CHECKING:
-    from mujoco import MjModel
+    import mujoco
 
     from mjx_msk.options import Options
 
@@ -173,7 +173,7 @@ class Bones:
 
 
 def _measure(
-    terminal: Terminal, osim: Path, model: "MjModel", report: Path | None, *, strict: bool
+    terminal: Terminal, osim: Path, model: "mujoco.MjModel", report: Path | None, *, strict: bool
 ) -> None:
     """Measure a compiled model against OpenSim; refuse it if ``strict``, and write the report."""
     from mjx_msk.compile.bars import require
@@ -190,6 +190,67 @@ def _measure(
         curves = worst_curves(osim, model, fidelity)
         write_fidelity(fidelity, curves, report, title=osim.name)
         terminal.say(f"Report: {report.resolve()}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Scale a model to a person: to height and mass, or to a static marker trial."""
+
+    model: tyro.conf.Positional[Path | None] = None
+    """An OpenSim model (.osim) or a compiled one (.xml); the default model if none is given."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The .xml file to write."""
+    height: float | None = None
+    """The person's height in metres."""
+    mass: float | None = None
+    """The person's mass in kilograms."""
+    static: Path | None = None
+    """Markers (.trc) of the person standing still, instead of the height."""
+    static_time: tuple[float, float] | None = None
+    """First and last second of it that count; all of it if not given."""
+    setup: Path | None = None
+    """A setup (.xml) of OpenSim's Scale Tool, for its measurements and marker weights."""
+
+    def run(self, terminal: Terminal) -> int:
+        """Scale and say where the result is."""
+        from mjx_msk.compile import read_spec, scale_to_person, write_xml
+        from mjx_msk.resources import DEFAULT_MODEL, asset
+
+        if (self.height is None) == (self.static is None) or self.mass is None:
+            raise MskError(
+                "the person's size is missing, or given twice.",
+                remedy="Give --mass, and either --height or --static FILE.trc.",
+            )
+        if self.static is None and not (self.setup is None and self.static_time is None):
+            raise MskError(
+                "--setup and --static-time belong to a static trial.",
+                remedy="Give it with --static FILE.trc.",
+            )
+        spec = read_spec(asset(DEFAULT_MODEL) if self.model is None else self.model)
+        if self.static is not None:
+            spec = self._to_markers(terminal, spec, self.static)
+        else:
+            assert self.height is not None
+            spec = scale_to_person(spec, self.height, self.mass)
+        write_xml(spec, self.out)
+        terminal.say(f"Wrote {self.out}")
+        return OK
+
+    def _to_markers(
+        self, terminal: Terminal, spec: "mujoco.MjSpec", static: Path
+    ) -> "mujoco.MjSpec":
+        from mjx_msk.compile import scale_to_markers
+        from mjx_msk.compile.measurements import read_setup
+        from mjx_msk.osim.markers import read_trc
+
+        setup = None if self.setup is None else read_setup(self.setup)
+        markers = read_trc(static)
+        if self.static_time is not None:
+            markers = markers.between(*self.static_time)
+        fit = scale_to_markers(spec, markers, self.mass, setup)
+        for line in fit.lines():
+            terminal.say(line)
+        return fit.spec
 
 
 def _estimate(
@@ -215,7 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Annotated[Estimate, tyro.conf.subcommand("estimate")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
         | Annotated[Compile, tyro.conf.subcommand("compile")]
-        | Annotated[Bones, tyro.conf.subcommand("bones")],
+        | Annotated[Bones, tyro.conf.subcommand("bones")]
+        | Annotated[Scale, tyro.conf.subcommand("scale")],
         prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """OpenSim model in, MuJoCo model out."""
 
 import os
+from pathlib import Path
 
 import mujoco
 
@@ -15,10 +16,11 @@ from mjx_msk.compile.reader import read_osim
 from mjx_msk.compile.simplify import simplified
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
-from mjx_msk.compile.writer import set_rest_pose, write_xml
+from mjx_msk.compile.writer import KEY, set_rest_pose, write_xml
 from mjx_msk.errors import MskError
 
 _AS_IT_IS = CompileOptions()
+_COMPILED = "Give an OpenSim model (.osim), or an .xml of: mjx-msk compile MODEL.osim -o model.xml"
 
 
 def compile_osim(
@@ -41,6 +43,25 @@ def compile_osim(
             where=str(path),
             remedy="Correct the component it names in the OpenSim model.",
         ) from error
+
+
+def read_spec(path: str | os.PathLike[str]) -> mujoco.MjSpec:
+    """Return a model to scale: an ``.osim`` compiled as it is, or an ``.xml`` compiled before.
+
+    Raises ``MskError`` for a file that is neither.
+    """
+    if Path(path).suffix.lower() == ".osim":
+        return compile_osim(path)
+    try:
+        spec = mujoco.MjSpec.from_file(str(path))
+    except ValueError as error:
+        reason = "no such file" if not Path(path).is_file() else " ".join(str(error).split())
+        raise MskError(
+            f"cannot read this model: {reason}.", where=str(path), remedy=_COMPILED
+        ) from error
+    if KEY not in [key.name for key in spec.keys] or len(spec.bodies) < 2:
+        raise MskError("this is no compiled model.", where=str(path), remedy=_COMPILED)
+    return spec
 
 
 def compile_file(

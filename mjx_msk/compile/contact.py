@@ -12,6 +12,7 @@ from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, in_world, mujoco_body, q
 from mjx_msk.compile.source import Source, Sphere
 
 GROUP = 3
+PREFIX = "contact/"
 RADIUS = 0.032  #: m
 HINDFOOT = 0.16341  #: m, from the calcaneus' origin to the toes' on the published foot
 
@@ -34,7 +35,7 @@ def add_contact_spheres(spec: mujoco.MjSpec, source: Source) -> None:
     spheres = source.spheres or [s for side in "rl" for s in _default_spheres(source, side)]
     for sphere in spheres:
         mujoco_body(spec, sphere.body).add_geom(
-            name=f"contact/{_side(sphere.body)}{sphere.name}",
+            name=f"{PREFIX}{_side(sphere.body)}{sphere.name}",
             type=mujoco.mjtGeom.mjGEOM_SPHERE,
             pos=in_world(sphere.body, sphere.position),
             size=[sphere.radius, 0, 0],

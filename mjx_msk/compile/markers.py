@@ -11,6 +11,8 @@ from mjx_msk.resources import asset
 
 MARKER_GROUP, LANDMARK_GROUP = 3, 4
 PREFIX = "landmark/"
+#: User data of a marker that OpenSim's Scale Tool must not move.
+FIXED = [1.0]
 
 
 def add_markers(spec: mujoco.MjSpec, source: Source) -> None:
@@ -22,6 +24,7 @@ def add_markers(spec: mujoco.MjSpec, source: Source) -> None:
             size=[0.008, 0, 0],
             rgba=[0.93, 0.35, 0.55, 1.0],
             group=MARKER_GROUP,
+            userdata=FIXED if marker.name in source.fixed_markers else [],
         )
 
 

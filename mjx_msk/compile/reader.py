@@ -140,6 +140,7 @@ def _read_model(opensim: Any, model: Any, lock: Collection[str]) -> Source:
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
             for marker in model.getMarkerSet()
         ),
+        fixed_markers=frozenset(m.getName() for m in model.getMarkerSet() if m.get_fixed()),
         spheres=tuple(_read_spheres(opensim, model, forces.friction)),
         half_spaces=tuple(read_half_spaces(opensim, model, forces.friction)),
         forces=forces,

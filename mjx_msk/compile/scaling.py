@@ -1,13 +1,48 @@
 """Scaling a compiled model to a person, as OpenSim's Scale Tool does."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
 
-from mjx_msk.compile.skeleton import bone_above, matrix, possible_inertia
-from mjx_msk.compile.writer import KEY, set_rest_pose
+from mjx_msk.compile.plausible import check_factors, check_mass
+from mjx_msk.compile.skeleton import matrix, possible_inertia
+from mjx_msk.compile.writer import KEY, follow
 from mjx_msk.errors import MskError
+
+#: In the name of a body that the compiler added between OpenSim's; theirs never have one.
+ADDED = "/"
+
+
+class Owners(NamedTuple):
+    """Whose scale factors a body takes: indices of bodies, one per body."""
+
+    own: tuple[int, ...]  #: for what is fixed to the body
+    above: tuple[int, ...]  #: for how it hangs from the body above
+
+
+def owners(names: Sequence[str], parents: Sequence[int]) -> Owners:
+    """Return whose factors each body takes; ``parents`` come before their children.
+
+    OpenSim's bodies have their own and hang from the next one above. A body that the compiler
+    added to hold more joints (``knee_r/2``) ends where the next of OpenSim's bodies below it
+    begins, and takes that one's; one that holds a moving point (``path/...``) has none below it,
+    and takes those of the body above.
+    """
+    count = len(names)
+    added = [ADDED in name for name in names]
+    above = [0] * count
+    below = list(range(count))
+    for body in range(1, count):
+        parent = int(parents[body])
+        above[body] = above[parent] if added[parent] else parent
+    for body in reversed(range(1, count)):
+        parent = int(parents[body])
+        if added[parent] and not added[below[body]]:
+            below[parent] = below[body]
+    own = [above[b] if added[below[b]] else below[b] for b in range(count)]
+    return Owners(tuple(own), tuple(above))
 
 
 def scale_spec(
@@ -29,81 +64,91 @@ def scale_spec(
       these axes, not along those of the parent body); hinges and independent joints have
       ``f = 1``. In an equality ``y = sum(a_k x^k)`` this makes ``a_k' = a_k f_y / f_x^k``;
     - a geom's size along its own axis ``e`` grows with ``|s * e|``: a capsule's or cylinder's
-      length with that of z, its radius with the mean of x and y, a sphere's radius with the mean
-      of the three, an ellipsoid's semi-axes each with its own, and so does the ``scale`` of a
-      mesh, which must belong to this geom alone;
+      length with that of z, its radius with the mean of x and y, an ellipsoid's semi-axes and a
+      mesh each with its own; a sphere's radius grows with the mean of ``s``;
     - masses are multiplied by one number so that they add up to ``mass_kg`` (kept if None);
     - inertia: times ``s^2`` if the three factors are equal; otherwise that of a cylinder along the
       axis of the smallest moment, of the same radius and length before scaling, with products of
       inertia times ``s_i s_j``; then times the mass ratio;
     - a muscle's ``lengthrange`` grows with its path length at the keyframe ``default``, which
-      scales its optimal fiber length and tendon slack length alike and keeps its force.
+      scales its optimal fiber length and tendon slack length alike and keeps its force; so do a
+      tendon's own resting lengths and range.
 
-    Axes and orientations stay. Raises ``MskError`` for unknown bodies, factors that are not
-    positive and finite, and masses that are not positive.
+    Axes and orientations stay, and so do the coordinates of keyframes. Bodies that the compiler
+    added (``owners``) have no factors of their own. Raises ``MskError`` for unknown bodies and for
+    sizes that ``plausible`` refuses.
     """
-    scale = _checked(spec, factors, mass_kg)
+    own, above = _checked(spec, factors, mass_kg)
     result = spec.copy()
     lengths = _rest_lengths(result)
-    _scale_couplings(result, scale)
+    _scale_couplings(result, above)
     ratio = 1.0
     if mass_kg is not None:
         ratio = mass_kg / sum(body.mass for body in result.bodies)
+    _scale_meshes(result, own)
     for body in result.bodies[1:]:
-        _scale_inertia(body, scale[body.name], ratio)
-        _scale_places(result, body, scale[body.name], scale[body.parent.name])
-    _keep_default_pose(result)
+        _scale_inertia(body, own[body.name], ratio)
+        _scale_places(body, own[body.name], own[body.parent.name])
+    _follow_in_keyframes(result)
     scaled = _rest_lengths(result)
+    growth = {name: scaled[name] / length for name, length in lengths.items()}
+    for tendon in result.tendons:
+        rest = np.asarray(tendon.springlength)
+        tendon.springlength = np.where(rest > 0, rest * growth[tendon.name], rest)  # -1: as it is
+        tendon.range = np.asarray(tendon.range) * growth[tendon.name]
     for actuator in result.actuators:
-        if actuator.target in lengths:
-            growth = scaled[actuator.target] / lengths[actuator.target]
-            actuator.lengthrange = np.asarray(actuator.lengthrange) * growth
-            if len(actuator.userdata) == 5:  # F0, fiber length, tendon length, pennation, velocity
-                actuator.userdata = np.asarray(actuator.userdata) * [1, growth, growth, 1, 1]
+        if actuator.target in growth:
+            by = growth[actuator.target]
+            actuator.lengthrange = np.asarray(actuator.lengthrange) * by
+            if len(actuator.userdata) >= 5:  # F0, fiber length, tendon length, pennation, ...
+                actuator.userdata = [
+                    v * by if i in (1, 2) else v for i, v in enumerate(actuator.userdata)
+                ]
     return result
 
 
 def _checked(
     spec: mujoco.MjSpec, factors: Mapping[str, Sequence[float]], mass_kg: float | None
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the factors of each body and those of what it hangs from, by its name."""
     names = [body.name for body in spec.bodies]
+    place = {name: index for index, name in enumerate(names)}
+    own_bodies = [name for name in names[1:] if ADDED not in name]
     scale = {name: np.ones(3) for name in names}
     for name, value in factors.items():
-        if name not in names[1:]:
+        if name not in own_bodies:
             raise MskError(
                 f"the model has no body '{name}' to scale.",
-                remedy=f"Its bodies are: {', '.join(names[1:])}.",
+                remedy=f"Its bodies are: {', '.join(own_bodies)}.",
             )
         scale[name] = np.asarray(value, dtype=float)
-        if scale[name].shape != (3,) or not (np.isfinite(value) & (scale[name] > 0)).all():
-            raise MskError(
-                f"the scale factors of '{name}' are {list(value)}.",
-                remedy="Give three positive numbers.",
-            )
-    if mass_kg is not None and not (np.isfinite(mass_kg) and mass_kg > 0):
-        raise MskError(f"the mass is {mass_kg} kg.", remedy="Give a positive mass in kg.")
-    return scale
+    parents = [0, *(place[body.parent.name] for body in spec.bodies[1:])]
+    owner = owners(names, parents)
+    above = {name: names[owner.above[place[name]]] for name in own_bodies}
+    check_factors({name: scale[name] for name in own_bodies}, above)
+    if mass_kg is not None:
+        check_mass(mass_kg)
+    return (
+        {name: scale[names[i]] for name, i in zip(names, owner.own, strict=True)},
+        {name: scale[names[i]] for name, i in zip(names, owner.above, strict=True)},
+    )
 
 
-def _scale_couplings(spec: mujoco.MjSpec, scale: dict[str, np.ndarray]) -> None:
+def _scale_couplings(spec: mujoco.MjSpec, above: dict[str, np.ndarray]) -> None:
     """Scale the polynomials of dependent joints; uses the places before scaling."""
     ties = [e for e in spec.equalities if e.type == mujoco.mjtEq.mjEQ_JOINT and e.name2]
     growth = {joint.name: 1.0 for joint in spec.joints}
     for tie in ties:
         joint = spec.joint(tie.name1)
         if joint.type == mujoco.mjtJoint.mjJNT_SLIDE and len(joint.userdata):
-            growth[tie.name1] = float(
-                np.square(joint.userdata) @ scale[bone_above(joint.parent).name]
-            )
+            growth[tie.name1] = float(np.square(joint.userdata) @ above[joint.parent.name])
     for tie in ties:
         data = np.array(tie.data)
         data[:5] *= growth[tie.name1] / growth[tie.name2] ** np.arange(5)
         tie.data = data
 
 
-def _scale_places(
-    spec: mujoco.MjSpec, body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray
-) -> None:
+def _scale_places(body: mujoco.MjsBody, own: np.ndarray, parent: np.ndarray) -> None:
     """Scale everything that is fixed to a body, and the body's place in its parent."""
     center = np.array(body.joints[0].pos if body.joints else body.userdata)[:3]
     center = center if len(center) else np.zeros(3)
@@ -115,19 +160,15 @@ def _scale_places(
     for item in (*body.joints, *body.sites, *body.geoms):
         item.pos = own * np.asarray(item.pos)
     for geom in body.geoms:
-        growth = np.linalg.norm(own[:, None] * matrix(geom.quat), axis=0)
-        if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
-            mesh = spec.mesh(geom.meshname)
-            mesh.scale = growth * np.asarray(mesh.scale)
-        else:
-            geom.size = _scaled_size(geom, *growth)
+        geom.size = _scaled_size(geom, own)
 
 
-def _scaled_size(geom: mujoco.MjsGeom, x: float, y: float, z: float) -> np.ndarray:
+def _scaled_size(geom: mujoco.MjsGeom, own: np.ndarray) -> np.ndarray:
     size = np.array(geom.size)
+    x, y, z = np.linalg.norm(own[:, None] * matrix(geom.quat), axis=0)
     kinds = mujoco.mjtGeom
     if geom.type == kinds.mjGEOM_SPHERE:
-        return size * [(x + y + z) / 3, 1, 1]
+        return size * [np.mean(own), 1, 1]
     if geom.type in (kinds.mjGEOM_CAPSULE, kinds.mjGEOM_CYLINDER):
         return size * [(x + y) / 2, z, 1]
     return size * [x, y, z]
@@ -140,6 +181,7 @@ def _scale_inertia(body: mujoco.MjsBody, own: np.ndarray, mass_ratio: float) -> 
     if not np.isfinite(inertia).all():  # the body was written with principal axes
         axes = matrix(body.iquat)
         inertia = (axes @ np.diag(body.inertia) @ axes.T)[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
+        body.inertia, body.iquat = np.zeros(3), [1, 0, 0, 0]
     if np.ptp(own) < 1e-12:
         inertia *= own[0] ** 2
     else:
@@ -165,14 +207,37 @@ def _cylinder(moments: np.ndarray, mass: float, own: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _keep_default_pose(spec: mujoco.MjSpec) -> None:
-    """Keep the coordinates of the default keyframe; joints that depend on them follow."""
-    key = next((key for key in spec.keys if key.name == KEY), None)
-    values = {}
-    if key is not None:
-        model = spec.compile()
-        values = {model.joint(i).name: key.qpos[model.jnt_qposadr[i]] for i in range(model.njnt)}
-    set_rest_pose(spec, values)
+def _scale_meshes(spec: mujoco.MjSpec, own: dict[str, np.ndarray]) -> None:
+    """Scale meshes along their own axes; one that several bodies show is copied for each."""
+    kept: dict[str, np.ndarray] = {}
+    for body in spec.bodies[1:]:
+        for geom in body.geoms:
+            if geom.type != mujoco.mjtGeom.mjGEOM_MESH:
+                continue
+            growth = np.linalg.norm(own[body.name][:, None] * matrix(geom.quat), axis=0)
+            mesh = spec.mesh(geom.meshname)
+            if mesh.name not in kept:
+                kept[mesh.name] = growth
+                mesh.scale = growth * np.asarray(mesh.scale)
+            elif not np.allclose(kept[mesh.name], growth):
+                scale = growth / kept[mesh.name] * np.asarray(mesh.scale)
+                geom.meshname = _copied(spec, mesh, f"{mesh.name}/{body.name}", scale)
+
+
+def _copied(spec: mujoco.MjSpec, mesh: mujoco.MjsMesh, name: str, scale: np.ndarray) -> str:
+    """Add a copy of a mesh at another scale, if it is not there yet; return its name."""
+    if spec.mesh(name) is None:
+        copy = spec.add_mesh(name=name, scale=scale, inertia=mesh.inertia)
+        for field in ("file", "uservert", "userface", "usernormal", "refpos", "refquat"):
+            setattr(copy, field, getattr(mesh, field))
+    return name
+
+
+def _follow_in_keyframes(spec: mujoco.MjSpec) -> None:
+    """Keep the coordinates of the keyframes; joints that depend on them follow."""
+    model = spec.compile()
+    for index, key in enumerate(spec.keys):
+        key.qpos = follow(model, model.key_qpos[index])  # a file leaves out what is at rest
 
 
 def _rest_lengths(spec: mujoco.MjSpec) -> dict[str, float]:

@@ -112,14 +112,6 @@ def is_bone(body: mujoco.MjsBody) -> bool:
     return "/" not in body.name
 
 
-def bone_above(body: mujoco.MjsBody) -> mujoco.MjsBody:
-    """Return the bone, or the world, from which a body hangs."""
-    above = body.parent
-    while not is_bone(above):
-        above = above.parent
-    return above
-
-
 def _freed(source: Source, joints: list[Joint]) -> tuple[Joint, ...]:
     """Return the joints to the ground that a free joint can replace."""
     roots = [joint for joint in joints if joint.parent == GROUND]

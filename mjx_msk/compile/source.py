@@ -313,6 +313,7 @@ class Source:
     couplings: dict[str, Coupling]
     fastenings: tuple[Fastening, ...] = ()
     markers: tuple[Point, ...] = ()
+    fixed_markers: frozenset[str] = frozenset()  #: which scaling to markers does not move
     spheres: tuple[Sphere, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     muscles: tuple[Muscle, ...] = ()

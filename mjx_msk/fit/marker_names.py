@@ -6,6 +6,7 @@ import numpy as np
 
 from mjx_msk.errors import MskError
 from mjx_msk.model import LANDMARK_PREFIX, Model
+from mjx_msk.osim.marker_names import match_names
 
 #: With fewer markers than this, the pelvis alone is hardly held.
 FEWEST_MARKERS = 6
@@ -21,7 +22,7 @@ def match_markers(
     ``MskError`` when fewer than ``FEWEST_MARKERS`` match or no frame shows so many of them.
     """
     own = [s for s in model.layout.site_names if not s.startswith(LANDMARK_PREFIX)]
-    found = _matches(own, names)
+    found = match_names(own, names)
     if len(found) < FEWEST_MARKERS:
         raise MskError(
             f"only {len(found)} of its {len(names)} markers are on the model "
@@ -37,25 +38,6 @@ def match_markers(
             remedy=f"At least {FEWEST_MARKERS} at a time are needed; check labels and gaps.",
         )
     return found
-
-
-def _matches(own: Sequence[str], names: Sequence[str]) -> dict[int, str]:
-    found = {i: name for i, name in enumerate(names) if name in own}
-    labels = [_plain(name.rsplit(":", 1)[-1]) for name in names]
-    columns = enumerate(zip(*labels, strict=False))
-    shared = next((i for i, letters in columns if len(set(letters)) > 1), 0)
-    free = [name for name in own if name not in found.values()]
-    for cut in (0, shared):
-        by_label = {_plain(name): name for name in free}
-        for i, label in enumerate(labels):
-            if i not in found and labels.count(label) == 1 and label[cut:] in by_label:
-                found[i] = by_label.pop(label[cut:])
-        free = list(by_label.values())
-    return dict(sorted(found.items()))
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.fit.scaling import SEGMENTS, body_factors, scaled
+from mjx_msk.fit.scaling import SEGMENTS, body_factors
 from mjx_msk.model import Model
 from mjx_msk.physics.kinematics import (
     centroidal_matrix,
@@ -19,6 +19,7 @@ from mjx_msk.physics.kinematics import (
     position_data,
     spatial_jacobian,
 )
+from mjx_msk.physics.scaling import scale
 
 CHUNK = 64
 
@@ -58,7 +59,7 @@ def _one(model: Model, q: jax.Array, sites: jax.Array) -> tuple[jax.Array, jax.A
 
 @jax.jit
 def _points(model: Model, factors: jax.Array, sites: jax.Array, q: jax.Array):
-    return jax.vmap(lambda q_t: _one(scaled(model, factors), q_t, sites))(q)
+    return jax.vmap(lambda q_t: _one(scale(model, factors), q_t, sites))(q)
 
 
 @jax.jit
@@ -66,7 +67,7 @@ def _points_by_scale(model: Model, stretch: jax.Array, sites: jax.Array, q: jax.
     """Points are linear in the body factors: feed the factors' slopes instead (k, nbody, 3)."""
 
     def direction(factors: jax.Array, q_t: jax.Array) -> jax.Array:
-        p = pose(scaled(model, factors), q_t)
+        p = pose(scale(model, factors), q_t)
         all_points = jnp.concatenate([p.sites[sites], p.contacts, p.center_of_mass[None]])
         return all_points - p.body_position[1]
 

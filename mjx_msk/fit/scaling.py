@@ -1,7 +1,6 @@
 """Subject scaling: a few segment lengths, symmetric and differentiable.
 
-The rule for lengths is OpenSim's Scale Tool's, as in ``compile.scale_spec``: what lies in a body's
-frame scales with that body's factors, what places its child scales with it too.
+The factors are those of ``compile.scale_spec`` and ``physics.scale``.
 """
 
 from collections.abc import Sequence
@@ -59,37 +58,3 @@ def body_factors(
     slopes = np.moveaxis(factors[..., None] * matrix, -1, 0)
     factors[0] = 1.0
     return jnp.asarray(factors, jnp.float32), jnp.asarray(slopes, jnp.float32)
-
-
-def scaled(model: Model, factors: jax.Array) -> Model:
-    """Return the model with bones of other lengths; ``factors`` (nbody, 3) in body frames.
-
-    The rule for places of ``compile.scale_spec``; masses and inertias stay.
-    """
-    m, layout = model.mjx, model.layout
-    above = factors[m.body_parentid]
-    rotate = jax.vmap(_rotate)
-    before = rotate(m.body_quat, model.joint_place)
-    after = rotate(m.body_quat, model.joint_place * factors)
-    growth = model.growth
-    if layout.dependent:
-        tied = np.array(layout.dependent)
-        along = jnp.sum(model.tied_axis**2 * above[m.jnt_bodyid[tied]], axis=1)
-        hinge = jnp.all(model.tied_axis == 0.0, axis=1)
-        growth = growth.at[tied].multiply(jnp.where(hinge, 1.0, along))
-    return model.replace(
-        mjx=m.replace(
-            body_pos=above * (m.body_pos + before) - after,
-            body_ipos=m.body_ipos * factors,
-            jnt_pos=m.jnt_pos * factors[m.jnt_bodyid],
-            site_pos=m.site_pos * factors[m.site_bodyid],
-        ),
-        growth=growth,
-        joint_place=model.joint_place * factors,
-        contact_position=model.contact_position * factors[np.array(layout.contact_bodies, int)],
-    )
-
-
-def _rotate(quaternion: jax.Array, vector: jax.Array) -> jax.Array:
-    w, u = quaternion[0], quaternion[1:]
-    return vector + 2.0 * jnp.cross(u, jnp.cross(u, vector) + w * vector)

@@ -10,14 +10,12 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.scaling import body_factors
 from mjx_msk.model import ROOT_COORDINATES, Model
-from mjx_msk.resources import asset
-
-GENERIC_MODEL = "rajagopal_lai_uhlrich_2023.xml"
+from mjx_msk.resources import DEFAULT_MODEL, asset
 
 
 def generic_spec() -> mujoco.MjSpec:
     """Return the model that is scaled to a person where none is given."""
-    return mujoco.MjSpec.from_file(str(asset(GENERIC_MODEL)))
+    return mujoco.MjSpec.from_file(str(asset(DEFAULT_MODEL)))
 
 
 def read_model(path: Path) -> mujoco.MjSpec:

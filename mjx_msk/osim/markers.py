@@ -1,7 +1,7 @@
 """Marker files (``.trc``): in and out."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,19 @@ class Markers:
     positions: np.ndarray  #: (T, m, 3) m, Z up; NaN where the marker is missing
     rate_hz: float  #: mean rate of ``time``; the header's rate for a single frame
     warnings: tuple[str, ...] = ()  #: oddities of the file that the user should see
+
+    def between(self, start: float, end: float) -> "Markers":
+        """Return the frames from ``start`` to ``end`` (s, both included).
+
+        Raises ``MskError`` if there is none.
+        """
+        kept = (self.time >= start) & (self.time <= end)
+        if not kept.any():
+            raise MskError(
+                f"no frame lies between {start:g} and {end:g} s.",
+                remedy=f"The markers reach from {self.time[0]:g} to {self.time[-1]:g} s.",
+            )
+        return replace(self, time=self.time[kept], positions=self.positions[kept])
 
 
 def read_trc(path: str | os.PathLike[str]) -> Markers:

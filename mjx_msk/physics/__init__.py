@@ -6,3 +6,4 @@ from mjx_msk.physics.dynamics import inverse_dynamics as inverse_dynamics
 from mjx_msk.physics.kinematics import Pose as Pose
 from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose
+from mjx_msk.physics.scaling import scale as scale
