@@ -1,5 +1,6 @@
 """OpenSim's frames and poses, as arrays."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,3 +24,14 @@ def point_in_body(frame: Any, location: Any) -> tuple[str, np.ndarray]:
     """Return the body that carries a location given in an OpenSim frame, and its place there."""
     body, place = frame_in_body(frame)
     return body, place.position + place.rotation @ location.to_numpy()
+
+
+def components(base: Any, model: Any) -> Iterator[Any]:
+    """Yield every component of an OpenSim class, wherever in the model it hangs.
+
+    Files may hold bodies, joints and muscles outside of the sets that are meant for them.
+    """
+    for component in model.getComponentsList():
+        found = base.safeDownCast(component)
+        if found is not None:
+            yield found

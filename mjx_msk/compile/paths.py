@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mjx_msk.compile.frames import frame_of, point_in_body
+from mjx_msk.compile.frames import components, frame_of, point_in_body
 from mjx_msk.compile.source import Coordinate, Coupling, Muscle, Point, Surface
 
 POSES = 300
@@ -19,7 +19,7 @@ _AXES = {"x": 0, "y": 1, "z": 2}
 
 def read_surfaces(opensim: Any, model: Any) -> Iterator[Surface]:
     """Yield the wrapping cylinders and spheres of the model; MuJoCo has no others."""
-    for body in [model.getGround(), *model.getBodySet()]:
+    for body in [model.getGround(), *components(opensim.Body, model)]:
         wraps = body.getWrapObjectSet()
         for wrap in (wraps.get(i) for i in range(wraps.getSize())):
             cylinder = opensim.WrapCylinder.safeDownCast(wrap)
@@ -61,15 +61,17 @@ def read_muscles(
     known = {surface.name: surface for surface in surfaces}
     paths: dict[str, _Path] = {}
     skipped: dict[str, str] = {}
-    for muscle in model.getMuscles():
+    known_muscles = {m.getName(): m for m in components(opensim.Muscle, model)}
+    for muscle in known_muscles.values():
         try:
             paths[muscle.getName()] = _Path(opensim, muscle, known)
         except _UnsupportedError as reason:
             skipped[muscle.getName()] = str(reason)
     poses = _sample_poses(coordinates, couplings) if paths else {}
     state = model.initSystem()
+    posed = list(components(opensim.Coordinate, model))
     for index in range(POSES if paths else 0):
-        for coordinate in model.getCoordinateSet():
+        for coordinate in posed:
             if not coordinate.getLocked(state):
                 coordinate.setValue(state, float(poses[coordinate.getName()][index]), False)
         model.realizePosition(state)
@@ -77,7 +79,7 @@ def read_muscles(
             path.sample(state)
     muscles = []
     for name, path in paths.items():
-        muscle = model.getMuscles().get(name)
+        muscle = known_muscles[name]
         elements, dropped = path.elements()
         skipped |= {f"{name}/{surface}": "the path never touches it" for surface in dropped}
         muscles.append(

@@ -4,17 +4,23 @@ OpenSim evaluates every file version, socket and frame offset; nothing below thi
 """
 
 import os
-import xml.parsers.expat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from mjx_msk.compile.frames import frame_in_body, point_in_body
+from mjx_msk.compile.checks import check
+from mjx_msk.compile.complaints import reason, warnings_in
+from mjx_msk.compile.document import read_document
+from mjx_msk.compile.frames import components, frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
+from mjx_msk.compile.ignored import ignored_elements
 from mjx_msk.compile.joints import read_axes
+from mjx_msk.compile.names import check_names
 from mjx_msk.compile.paths import read_muscles, read_surfaces
+from mjx_msk.compile.rehearsal import rehearsed
 from mjx_msk.compile.source import (
     Body,
     Coordinate,
@@ -30,86 +36,62 @@ from mjx_msk.errors import MskError, missing_extra
 def read_osim(path: str | os.PathLike[str]) -> Source:
     """Return the model of an .osim file.
 
+    The file is checked as XML, then read by OpenSim in another process, and only then here.
     Raises ``MskError`` for a missing, foreign, truncated or unsafe file, for one that OpenSim
-    refuses, and for a joint, constraint or function that the compiler does not know.
+    refuses, dies of, or replaces by defaults, for impossible values, and for a joint, constraint
+    or function that the compiler does not know. What OpenSim leaves out is in ``warnings``.
     """
-    where = str(path)
-    _check_xml(Path(path))
     try:
-        import opensim
-    except ImportError as error:
-        raise missing_extra("opensim", "opensim", "Compiling an OpenSim model") from error
-    opensim.Logger.setLevelString("Off")  # it would report every missing mesh on the terminal
+        document = read_document(path)
+        try:
+            import opensim
+        except ImportError as error:
+            raise missing_extra("opensim", "opensim", "Compiling an OpenSim model") from error
+        warnings = warnings_in(rehearsed(Path(path)))
+        opensim.Logger.setLevelString("Off")  # it has said all it has to say
+        source = read_model(Path(path))
+        return replace(source, warnings=warnings | ignored_elements(opensim, document))
+    except MskError as error:
+        raise MskError(error.what, where=str(path), remedy=error.remedy) from error.__cause__
+
+
+def read_model(path: Path) -> Source:
+    """Return the model of a file that was checked as XML, as OpenSim understands it.
+
+    Raises ``MskError`` as ``read_osim``; crashes where OpenSim does.
+    """
+    import opensim
+
     try:
-        model = opensim.Model(where)
+        model = opensim.Model(str(path))
         model.initSystem()
+        with np.errstate(all="ignore"):  # whatever is not a number is refused by its name
+            source = _read_model(opensim, model)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
         raise MskError(
-            f"OpenSim cannot load this model: {reason}",
-            where=where,
+            f"OpenSim cannot load this model: {reason(error)}",
             remedy="Open it in OpenSim and repair it first.",
         ) from error
-    try:
-        return _read_model(opensim, model)
-    except MskError as error:
-        raise MskError(error.what, where=where, remedy=error.remedy) from None
-
-
-def _check_xml(path: Path) -> None:
-    """Refuse what OpenSim's own parser should never see: no file, no XML, entities."""
-    where = str(path)
-    roots: list[str] = []
-
-    def refuse(*_: Any) -> NoReturn:
-        raise MskError(
-            "the file declares a document type or entities, which model files never need.",
-            where=where,
-            remedy="Remove the <!DOCTYPE ...> declaration if you trust the file.",
-        )
-
-    parser = xml.parsers.expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = lambda name, _: roots.append(name) if not roots else None
-    try:
-        with open(path, "rb") as file:
-            parser.ParseFile(file)
-    except OSError as error:
-        raise MskError(
-            f"cannot read this file: {error.strerror or error}.",
-            where=where,
-            remedy="Give an OpenSim model (.osim).",
-        ) from error
-    except xml.parsers.expat.ExpatError as error:
-        raise MskError(
-            f"not a complete XML file ({error}).",
-            where=where,
-            remedy="Give an OpenSim model (.osim); download it again if it was cut off.",
-        ) from error
-    if roots[0] != "OpenSimDocument":
-        raise MskError(
-            f"an XML file, but of <{roots[0]}>, not an OpenSim model.",
-            where=where,
-            remedy="Give an OpenSim model (.osim).",
-        )
+    check(source)
+    return source
 
 
 def _read_model(opensim: Any, model: Any) -> Source:
-    coordinates = {c.getName(): _read_coordinate(c) for c in model.getCoordinateSet()}
+    check_names(opensim, model)
+    coordinates = {c.getName(): _read_coordinate(c) for c in components(opensim.Coordinate, model)}
     couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
     surfaces = tuple(read_surfaces(opensim, model))
     muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
-        bodies=tuple(_read_body(body) for body in model.getBodySet()),
-        joints=tuple(_read_joint(opensim, joint) for joint in model.getJointSet()),
+        bodies=tuple(_read_body(body) for body in components(opensim.Body, model)),
+        joints=tuple(_read_joint(opensim, joint) for joint in components(opensim.Joint, model)),
         coordinates=coordinates,
         couplings=couplings,
         markers=tuple(
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
-            for marker in model.getMarkerSet()
+            for marker in components(opensim.Marker, model)
         ),
         spheres=tuple(_read_spheres(opensim, model)),
         surfaces=surfaces,
@@ -131,13 +113,7 @@ def _read_coordinate(coordinate: Any) -> Coordinate:
 
 def _read_body(body: Any) -> Body:
     inertia = np.array([body.get_inertia().get(i) for i in range(6)])
-    mass, com = body.getMass(), body.get_mass_center().to_numpy()
-    if not np.isfinite([mass, *com, *inertia]).all() or mass < 0:
-        raise MskError(
-            f"body '{body.getName()}' has a negative or undefined mass, center or inertia.",
-            remedy="Correct it in the model.",
-        )
-    return Body(body.getName(), mass, com, inertia)
+    return Body(body.getName(), body.getMass(), body.get_mass_center().to_numpy(), inertia)
 
 
 def _read_joint(opensim: Any, joint: Any) -> Joint:
@@ -148,7 +124,7 @@ def _read_joint(opensim: Any, joint: Any) -> Joint:
 
 
 def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
-    for constraint in model.getConstraintSet():
+    for constraint in components(opensim.Constraint, model):
         if not constraint.get_isEnforced():
             continue
         coupler = opensim.CoordinateCouplerConstraint.safeDownCast(constraint)
@@ -166,11 +142,9 @@ def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
 
 
 def _read_spheres(opensim: Any, model: Any) -> Iterator[Sphere]:
-    for geometry in model.getContactGeometrySet():
-        sphere = opensim.ContactSphere.safeDownCast(geometry)
-        if sphere is not None:
-            body, position = point_in_body(sphere.getFrame(), sphere.get_location())
-            yield Sphere(sphere.getName(), body, position, sphere.getRadius())
+    for sphere in components(opensim.ContactSphere, model):
+        body, position = point_in_body(sphere.getFrame(), sphere.get_location())
+        yield Sphere(sphere.getName(), body, position, sphere.getRadius())
 
 
 def _unknown(kind: str, component: Any) -> MskError:

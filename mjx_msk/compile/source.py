@@ -153,3 +153,4 @@ class Source:
     muscles: tuple[Muscle, ...] = ()
     poses: dict[str, np.ndarray] = field(default_factory=dict)  #: coordinate -> (P,) samples
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
+    warnings: dict[str, str] = field(default_factory=dict)  #: component -> what OpenSim did to it
