@@ -110,9 +110,12 @@ class Compile:
 
     def run(self, terminal: Terminal) -> int:
         """Compile and say where the result is."""
-        from mjx_msk.compile import compile_file
+        from mjx_msk.compile import compile_osim, notes, write_xml
 
-        compile_file(self.osim, self.out)
+        spec = compile_osim(self.osim)
+        write_xml(spec, self.out)
+        for line in notes(spec):
+            terminal.say(line)
         terminal.say(f"Wrote {self.out}")
         return OK
 

@@ -53,6 +53,10 @@ def to_xml(spec: mujoco.MjSpec) -> str:
             inertial.set("pos", _numbers(body.ipos))
             inertial.set("mass", _numbers([body.mass]))
             inertial.set("fullinertia", _numbers(body.fullinertia))
+    for element in root.iter("text"):
+        if element.text:  # with < or & in it, which MuJoCo writes as only some versions read
+            element.set("data", element.text)
+            element.text = None
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
