@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import mutations
 
-from mjx_msk.compile import compile_osim, notes, reader, rehearsal
+from mjx_msk.compile import compile_osim, notes, paths, reader, rehearsal
 from mjx_msk.errors import MskError
 
 HANG = 20  #: s, for one copy
@@ -37,9 +37,16 @@ def compiled_here(path: Path) -> list[str]:
         return notes(compile_osim(path))
 
 
+def damaged(model: Path, seed: int, path: Path) -> Path:
+    """Write the copy of a model that a seed damages."""
+    path.write_bytes(mutations.mutated(model.read_text(encoding="utf-8"), random.Random(seed))[1])
+    return path
+
+
 def main() -> None:
     """Write one line per seed."""
     warnings.simplefilter("error")
+    paths.POSES = 20  # what is sampled at many poses breaks at few
     model, results, first, end = sys.argv[1:]
     text = Path(model).read_text(encoding="utf-8")
     path = Path(results).with_suffix(".osim")

@@ -4,7 +4,7 @@ An upper arm on a pin; a forearm whose joint bends, slides by a spline of the be
 coupled coordinate; a muscle round a cylinder; a marker and a contact sphere.
 """
 
-_SPLINE = "<x>-1 -0.25 0.5 1.25 2</x><y>0.02 0.005 0 0.005 0.02</y>"
+_SPLINE = "<x>-1 -0.25 0.5 1.25 2</x><y>0.004 0.001 0 0.001 0.004</y>"
 
 _BODIES = {
     "upper": ("2", "0 -0.15 0", ("0.02", "0.002", "0.02")),

@@ -1,7 +1,7 @@
 """What no model can be, refused by name after OpenSim has read it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -19,20 +19,18 @@ _OPEN_ENDED = {"controls", "band"}
 def check(source: Source) -> None:
     """Raise ``MskError`` for the first thing in a model that cannot be.
 
-    Numbers that are undefined or infinite; negative masses, inertias, radii and lengths; ranges
-    upside down; joints that hold no known bodies, the same one twice, or themselves in a circle.
+    Numbers that are undefined or infinite; negative masses, inertias, radii and lengths; joints
+    and couplers that hold what the model lacks.
     """
     for owner, name, number in _numbers(source, "the model", ""):
         if not math.isfinite(number) and not (name in _OPEN_ENDED and not math.isnan(number)):
             raise _wrong(f"{owner} has a {name.replace('_', ' ')} that is {number}.")
     for body in source.bodies:
         _check_body(body)
-    for coordinate in source.coordinates.values():
-        _check_coordinate(coordinate)
     for muscle in source.muscles:
         _check_muscle(muscle)
     for thing in (*source.surfaces, *source.spheres):
-        if hasattr(thing, "radius") and thing.radius <= 0:
+        if thing.radius <= 0:
             raise _wrong(f"{_title(thing)} has the radius {thing.radius:g} m.")
     _check_tree(source)
 
@@ -68,10 +66,12 @@ def _check_body(body: Body) -> None:
         raise _wrong(f"{_title(body)} has a moment of inertia, but no mass.")
 
 
-def _check_coordinate(coordinate: Coordinate) -> None:
-    low, high = coordinate.range
-    if low > high:
-        raise _wrong(f"{_title(coordinate)} has a range from {low:g} to {high:g}, upside down.")
+def check_coordinates(coordinates: Iterable[Coordinate]) -> None:
+    """Raise ``MskError`` for a range that is upside down or endless, before poses are drawn."""
+    for coordinate in coordinates:
+        low, high = coordinate.range
+        if not (low <= high and math.isfinite(low) and math.isfinite(high)):
+            raise _wrong(f"{_title(coordinate)} has a range from {low:g} to {high:g}.")
 
 
 def _check_muscle(muscle: Muscle) -> None:

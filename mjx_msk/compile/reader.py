@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mjx_msk.compile.checks import check
+from mjx_msk.compile.checks import check, check_coordinates
 from mjx_msk.compile.complaints import reason, warnings_in
 from mjx_msk.compile.document import read_document
 from mjx_msk.compile.frames import components, frame_in_body, point_in_body
@@ -79,6 +79,7 @@ def read_model(path: Path) -> Source:
 def _read_model(opensim: Any, model: Any) -> Source:
     check_names(opensim, model)
     coordinates = {c.getName(): _read_coordinate(c) for c in components(opensim.Coordinate, model)}
+    check_coordinates(coordinates.values())
     couplings = {c.dependent: c for c in _read_couplings(opensim, model)}
     surfaces = tuple(read_surfaces(opensim, model))
     muscles = read_muscles(opensim, model, coordinates, couplings, surfaces)
