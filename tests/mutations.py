@@ -7,18 +7,22 @@ from collections.abc import Callable
 from xml.etree.ElementTree import Element, TreeBuilder, tostring
 
 NUMBERS = (
-    "nan", "-NaN", "inf", "-inf", "Infinity", "0", "-1", "1e308", "-1e308", "1e-320", "1e999", "", "word", "1 2",
-    "0x10", "1,5", "--1", "1e", "1e10", "-1e5", "99999999999999999999", "0.001", "700",
+    "nan", "-NaN", "inf", "-inf", "Infinity", "0", "-1", "1e308", "-1e308", "1e-320", "1e999",
+    "", "word", "1 2", "0x10", "1,5", "--1", "1e", "1e10", "-1e5", "99999999999999999999",
+    "0.001", "700",
 )  # fmt: skip
 STRINGS = (
-    "", " ", "a b", "ground", "/", "..", "/bodyset/ground", "é", "日本", "a/b", "x" * 5000, "&lt;", "<", "%s%n",
-    "nul", "\u202e", "\u00a0", "-", "1", "world", "a\nb", '"', "wrap/x", "floor",
+    "", " ", "a b", "ground", "/", "..", "/bodyset/ground", "é", "日本", "a/b", "x" * 5000,
+    "&lt;", "<", "%s%n", "nul", "\u202e", "\u00a0", "-", "1", "world", "a\nb", '"', "wrap/x",
+    "floor",
 )  # fmt: skip
 CLASSES = (
-    "BallJoint", "FreeJoint", "PinJoint", "WeldJoint", "CustomJoint", "Body", "Millard2012EquilibriumMuscle",
-    "Thelen2003Muscle", "SimmSpline", "LinearFunction", "Constant", "WrapTorus", "WrapEllipsoid", "MovingPathPoint",
-    "ConditionalPathPoint", "PointConstraint", "Marker", "Nonsense", "PhysicalOffsetFrame", "ContactMesh", "Sine",
-    "MultiplierFunction", "StepFunction", "PiecewiseConstantFunction", "GCVSpline", "Coordinate", "Model",
+    "BallJoint", "FreeJoint", "PinJoint", "WeldJoint", "CustomJoint", "Body",
+    "Millard2012EquilibriumMuscle", "Thelen2003Muscle", "SimmSpline", "LinearFunction",
+    "Constant", "WrapTorus", "WrapEllipsoid", "MovingPathPoint", "ConditionalPathPoint",
+    "PointConstraint", "Marker", "Nonsense", "PhysicalOffsetFrame", "ContactMesh", "Sine",
+    "MultiplierFunction", "StepFunction", "PiecewiseConstantFunction", "GCVSpline",
+    "Coordinate", "Model",
 )  # fmt: skip
 
 
@@ -31,8 +35,41 @@ def parse(text: str) -> Element:
     return builder.close()
 
 
-def mutated(text: str, rng: random.Random) -> tuple[str, bytes]:
+def one_value(text: str, seed: int) -> tuple[str, bytes]:
+    """Return a file of which one value is a word, or undefined, or in a misspelt element."""
+    root = parse(text)
+    values = _values(root)
+    element = values[seed % len(values)]
+    place = f"{element.tag} {seed % len(values)}"
+    if seed < len(values):
+        element.text = "word"
+        return f"word in {place}", tostring(root, "utf-8")
+    if seed < 2 * len(values):
+        element.tag += "x"
+        return f"misspelt {place}", tostring(root, "utf-8")
+    element.text = re.sub(r"-?\d[\d.]*", "nan", element.text or "", count=1)
+    return f"undefined {place}", tostring(root, "utf-8")
+
+
+def number_of_values(text: str) -> int:
+    """Return how many seeds ``one_value`` takes; those of numbers come last."""
+    values = _values(parse(text))
+    return 2 * len(values) + sum(_is_number(element) for element in values)
+
+
+def _values(root: Element) -> list[Element]:
+    """Return the elements that hold values, those with numbers first."""
+    values = [e for e in root.iter() if not len(e) and (e.text or "").strip()]
+    return sorted(values, key=_is_number, reverse=True)
+
+
+def _is_number(element: Element) -> bool:
+    return re.fullmatch(r"[\d.\s-]+", element.text or "") is not None
+
+
+def seeded(text: str, seed: int) -> tuple[str, bytes]:
     """Return the name of one kind of damage and the damaged file."""
+    rng = random.Random(seed)
     mutation = rng.choice(_MUTATIONS)
     return mutation.__name__, mutation(text, rng)
 
@@ -173,8 +210,9 @@ def _family(root: Element) -> list[tuple[Element, Element]]:
 
 
 _MUTATIONS: tuple[Callable[[str, random.Random], bytes], ...] = (
-    bytes_flipped, cut_off, number_replaced, number_replaced, number_replaced, value_replaced, value_replaced,
-    reference_redirected, reference_redirected, element_deleted, element_deleted, element_emptied, element_doubled,
-    element_renamed, class_changed, class_changed, elements_swapped, children_shuffled, nested, name_changed,
+    bytes_flipped, cut_off, number_replaced, number_replaced, number_replaced, value_replaced,
+    value_replaced, reference_redirected, reference_redirected, element_deleted,
+    element_deleted, element_emptied, element_doubled, element_renamed, class_changed,
+    class_changed, elements_swapped, children_shuffled, nested, name_changed,
     name_changed_everywhere, attribute_changed,
 )  # fmt: skip

@@ -11,7 +11,7 @@ _BODIES = {
     "lower": ("1", "0 -0.14 0.01", ("0.01", "0.001", "0.01")),
 }
 
-_CYLINDER = """
+CYLINDER = """
 <WrapCylinder name="elbow_cylinder">
   <xyz_body_rotation>0 0 0</xyz_body_rotation><translation>0 -0.28 0</translation>
   <quadrant>+x</quadrant><radius>0.02</radius><length>0.1</length>
@@ -103,7 +103,7 @@ def version_4() -> str:
 <Model name="arm">
 <gravity>0 -9.8066 0</gravity>
 <BodySet name="bodyset"><objects>
-{body("upper", _CYLINDER)}
+{body("upper", CYLINDER)}
 {body("lower")}
 </objects></BodySet>
 <JointSet name="jointset"><objects>
@@ -174,7 +174,7 @@ def before_version_4(version: int) -> str:
 <gravity>0 -9.8066 0</gravity>
 <BodySet name=""><objects>
 <Body name="ground"><mass>0</mass><mass_center>0 0 0</mass_center><Joint/></Body>
-{body("upper", shoulder, _CYLINDER)}
+{body("upper", shoulder, CYLINDER)}
 {body("lower", elbow)}
 </objects></BodySet>
 <ConstraintSet name=""><objects>{_COUPLER}</objects></ConstraintSet>

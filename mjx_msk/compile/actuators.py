@@ -18,7 +18,7 @@ def add_actuator(spec: mujoco.MjSpec, muscle: Muscle) -> None:
     fiber length, tendon slack length, pennation, largest velocity.
     """
     cosine = np.cos(muscle.pennation)
-    lengths = np.array([muscle.lengths.min(), muscle.lengths.max()])
+    lengths = _two_lengths(muscle)
     normalised = (lengths - muscle.tendon_length) / (muscle.fiber_length * cosine)
     actuator = spec.add_actuator(
         name=muscle.name,
@@ -43,3 +43,10 @@ def add_actuator(spec: mujoco.MjSpec, muscle: Muscle) -> None:
         vmax=muscle.max_velocity,
         fvmax=ECCENTRIC,
     )
+
+
+def _two_lengths(muscle: Muscle) -> np.ndarray:
+    """Return the shortest and longest length, apart by what MuJoCo and six digits can tell."""
+    low, high = muscle.lengths.min(), muscle.lengths.max()
+    gap = max(0.0, 1e-3 + 1e-4 * high - (high - low)) / 2
+    return np.array([low - gap, high + gap]) if gap else np.array([low, high])

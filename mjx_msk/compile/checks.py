@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mjx_msk.compile.source import GROUND, Body, Coordinate, Muscle, Source
+from mjx_msk.compile.source import GROUND, Body, Coordinate, Muscle, Source, Sphere, Surface
 from mjx_msk.errors import MskError
 
 #: A principal moment may be this far below zero, of the largest, for want of digits in the file.
@@ -29,9 +29,10 @@ def check(source: Source) -> None:
         _check_body(body)
     for muscle in source.muscles:
         _check_muscle(muscle)
-    for thing in (*source.surfaces, *source.spheres):
-        if thing.radius <= 0:
-            raise _wrong(f"{_title(thing)} has the radius {thing.radius:g} m.")
+    for surface in source.surfaces:
+        _check_radius(surface)
+    for sphere in source.spheres:
+        _check_radius(sphere)
     _check_tree(source)
 
 
@@ -62,8 +63,6 @@ def _check_body(body: Body) -> None:
     moments = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if moments[0] < -_ROUNDING * abs(moments).max():
         raise _wrong(f"{_title(body)} has a negative moment of inertia, {moments[0]:g} kg m^2.")
-    if body.mass == 0 and moments[2] > 0:
-        raise _wrong(f"{_title(body)} has a moment of inertia, but no mass.")
 
 
 def check_coordinates(coordinates: Iterable[Coordinate]) -> None:
@@ -72,6 +71,11 @@ def check_coordinates(coordinates: Iterable[Coordinate]) -> None:
         low, high = coordinate.range
         if not (low <= high and math.isfinite(low) and math.isfinite(high)):
             raise _wrong(f"{_title(coordinate)} has a range from {low:g} to {high:g}.")
+
+
+def _check_radius(thing: Surface | Sphere) -> None:
+    if thing.radius <= 0:
+        raise _wrong(f"{_title(thing)} has the radius {thing.radius:g} m.")
 
 
 def _check_muscle(muscle: Muscle) -> None:

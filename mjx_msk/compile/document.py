@@ -9,6 +9,7 @@ import os
 import xml.parsers.expat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -54,6 +55,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
                 remedy="Give a file of one model.",
             )
         _check_numbers(models[0])
+        _check_functions(models[0])
         return Document(_version(root), models[0])
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from error.__cause__
@@ -149,6 +151,29 @@ def _check_numbers(model: Element) -> None:
                 f"<{element.tag}> of {owner} is {word}, which no model can have.",
                 remedy="Write a finite number in the model.",
             )
+
+
+def _check_functions(model: Element) -> None:
+    """Refuse functions of which OpenSim would read numbers that are not there."""
+    for element in model.iter():
+        if element.tag == "LinearFunction" and len(_values(element, "coefficients", "1 0")) != 2:
+            raise MskError(
+                "a LinearFunction does not have two coefficients.",
+                remedy="Write its slope and its intercept in the model.",
+            )
+        if element.find("x") is None or element.find("y") is None:
+            continue
+        x, y = _values(element, "x"), _values(element, "y")
+        if len(x) != len(y) or any(after <= before for before, after in pairwise(x)):
+            raise MskError(
+                f"a {element.tag} has {len(x)} x, not all of them ascending, for {len(y)} y.",
+                remedy="Give its points in ascending x in the model.",
+            )
+
+
+def _values(element: Element, tag: str, default: str = "") -> list[float]:
+    numbers = map(_number, element.findtext(tag, default).split())
+    return [number for number in numbers if number is not None]
 
 
 def _leaves(model: Element) -> Iterator[tuple[str, Element]]:

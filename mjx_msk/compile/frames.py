@@ -1,6 +1,5 @@
 """OpenSim's frames and poses, as arrays."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,10 @@ def point_in_body(frame: Any, location: Any) -> tuple[str, np.ndarray]:
     return body, place.position + place.rotation @ location.to_numpy()
 
 
-def components(base: Any, model: Any) -> Iterator[Any]:
-    """Yield every component of an OpenSim class, wherever in the model it hangs.
+def components(base: Any, model: Any) -> list[Any]:
+    """Return every component of an OpenSim class, wherever in the model it hangs.
 
     Files may hold bodies, joints and muscles outside of the sets that are meant for them.
     """
-    for component in model.getComponentsList():
-        found = base.safeDownCast(component)
-        if found is not None:
-            yield found
+    found = [base.safeDownCast(component) for component in model.getComponentsList()]
+    return [component for component in found if component is not None]

@@ -69,7 +69,7 @@ def read_muscles(
             skipped[muscle.getName()] = str(reason)
     poses = _sample_poses(coordinates, couplings) if paths else {}
     state = model.initSystem()
-    posed = list(components(opensim.Coordinate, model))
+    posed = components(opensim.Coordinate, model)
     for index in range(POSES if paths else 0):
         for coordinate in posed:
             if not coordinate.getLocked(state):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mjx_msk.compile.checks import check, check_coordinates
-from mjx_msk.compile.complaints import reason, warnings_in
+from mjx_msk.compile.complaints import reason
 from mjx_msk.compile.document import read_document
 from mjx_msk.compile.frames import components, frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function
@@ -47,7 +47,7 @@ def read_osim(path: str | os.PathLike[str]) -> Source:
             import opensim
         except ImportError as error:
             raise missing_extra("opensim", "opensim", "Compiling an OpenSim model") from error
-        warnings = warnings_in(rehearsed(Path(path)))
+        warnings = rehearsed(Path(path))
         opensim.Logger.setLevelString("Off")  # it has said all it has to say
         source = read_model(Path(path))
         return replace(source, warnings=warnings | ignored_elements(opensim, document))
@@ -125,6 +125,7 @@ def _read_joint(opensim: Any, joint: Any) -> Joint:
 
 
 def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
+    coupled = set[str]()
     for constraint in components(opensim.Constraint, model):
         if not constraint.get_isEnforced():
             continue
@@ -138,8 +139,15 @@ def _read_couplings(opensim: Any, model: Any) -> Iterator[Coupling]:
                 "which is not supported.",
                 remedy="Remove it from the model.",
             )
+        dependent = coupler.getDependentCoordinateName()
+        if dependent in coupled:
+            raise MskError(
+                f"several constraints couple coordinate '{dependent}'.",
+                remedy="Keep one of them in the model.",
+            )
+        coupled.add(dependent)
         function = read_function(opensim, coupler.getFunction())
-        yield Coupling(coupler.getDependentCoordinateName(), names.get(0), function)
+        yield Coupling(dependent, names.get(0), function)
 
 
 def _read_spheres(opensim: Any, model: Any) -> Iterator[Sphere]:

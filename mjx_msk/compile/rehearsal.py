@@ -14,24 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mjx_msk.compile.complaints import warnings_in
 from mjx_msk.errors import MskError
 
 TIME_LIMIT = 300.0  #: s; a full body takes 2
-_CHILD = "from mjx_msk.compile.reader import read_model as r; import mjx_msk.compile.rehearsal as m"
-_CHILD += "; m.rehearse(r)"
+_CHILD = "from mjx_msk.compile import reader, rehearsal; rehearsal.rehearse(reader.read_model)"
 _EXCEPTION = 1  #: exit code of Python after an exception that nobody caught
 
 
-def rehearsed(path: Path) -> str:
-    """Return what OpenSim says while another process reads a model.
+def rehearsed(path: Path, **choices: Any) -> dict[str, str]:
+    """Return OpenSim's warnings (place -> text) while another process reads a model.
 
-    Raises ``MskError`` for what the reading raises there, and when it crashes or takes longer
-    than ``TIME_LIMIT``.
+    ``choices`` go to ``reader.read_model`` there, as JSON. Raises ``MskError`` for what it raises,
+    for values that OpenSim replaces by defaults, and when it crashes or takes longer than
+    ``TIME_LIMIT``.
     """
     with tempfile.TemporaryDirectory(prefix="mjx-msk-") as folder:
         result = Path(folder, "result.json")
         process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(path.absolute()), str(result)],
+            [sys.executable, "-c", _CHILD, path.absolute(), result, json.dumps(choices)],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
             stdin=subprocess.DEVNULL,
@@ -49,22 +50,23 @@ def rehearsed(path: Path) -> str:
             process.wait()
         if code == 0:
             found = json.loads(result.read_text(encoding="utf-8"))
+            warnings = warnings_in(found["said"])  # often names the cause of the error
             if found["error"] is not None:
                 what, remedy = found["error"]
                 raise MskError(what, remedy=remedy)
-            return found["said"]
+            return warnings
     if code == _EXCEPTION:
-        return ""  # a mistake of ours, which reading the model here will bring to light
+        return {}  # a mistake of ours, which reading the model here will bring to light
     raise _defeated(f"crashes (exit code {code})")
 
 
-def rehearse(read: Callable[[Path], Any]) -> None:
-    """Read a model as ``rehearsed`` asks by the arguments: the model, the file for the result."""
-    path, result = map(Path, sys.argv[1:])
+def rehearse(read: Callable[..., Any]) -> None:
+    """Read a model as ``rehearsed`` asks by the arguments: model, result file, choices."""
+    path, result, choices = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
     error = None
     with listening() as said:
         try:
-            read(path)
+            read(path, **choices)
         except MskError as problem:
             error = (problem.what, problem.remedy)
         result.write_text(json.dumps({"error": error, "said": said()}), encoding="utf-8")
