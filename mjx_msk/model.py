@@ -241,6 +241,6 @@ def _coupled(texts: dict[str, str]) -> list[tuple[str, str, tuple[float, ...]]]:
     found = []
     for key, data in texts.items():
         if key.startswith("coordinate/"):
-            driver, *coefficients = data.split()
+            driver, *coefficients = data.split(" ")
             found.append((key.split("/", 1)[1], driver, tuple(map(float, coefficients))))
     return found

@@ -128,7 +128,7 @@ class Compile:
     def run(self, terminal: Terminal) -> int:
         """Compile, measure if asked to, and say where the result is."""
         from mjx_msk import cache
-        from mjx_msk.compile import CompileOptions, compile_osim, write_xml
+        from mjx_msk.compile import CompileOptions, compile_osim, notes, write_xml
 
         if self.report is not None:
             from mjx_msk.report.fidelity import check_suffix
@@ -146,6 +146,8 @@ class Compile:
         if self.report is not None or self.strict:
             _measure(terminal, self.osim, spec.compile(), self.report, strict=self.strict)
         write_xml(spec, self.out)
+        for line in notes(spec):
+            terminal.say(line)
         terminal.say(f"Wrote {self.out}")
         return OK
 

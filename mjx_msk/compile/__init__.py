@@ -4,6 +4,7 @@ from mjx_msk.compile.compiler import compile_file as compile_file
 from mjx_msk.compile.compiler import compile_osim as compile_osim
 from mjx_msk.compile.compiler import read_spec as read_spec
 from mjx_msk.compile.markers import add_landmarks as add_landmarks
+from mjx_msk.compile.notes import notes as notes
 from mjx_msk.compile.options import CompileOptions as CompileOptions
 from mjx_msk.compile.scaling import scale_spec as scale_spec
 from mjx_msk.compile.static_trial import scale_to_markers as scale_to_markers

@@ -21,7 +21,7 @@ def add_actuator(spec: mujoco.MjSpec, muscle: Muscle) -> None:
     """
     shape = fit_muscle(muscle)
     cosine = np.cos(muscle.pennation)
-    lengths = np.array([muscle.lengths.min(), muscle.lengths.max()])
+    lengths = _two_lengths(muscle)
     along = (lengths - muscle.tendon_length) / muscle.fiber_length
     active, passive = shape.active, shape.passive
     unused = 1.0  # what MuJoCo does not read, but wants to be positive
@@ -96,3 +96,10 @@ def add_curve_notes(spec: mujoco.MjSpec, muscles: Iterable[Muscle]) -> None:
 
 def _padded(values: list[float], size: int) -> np.ndarray:
     return np.pad(np.array(values, dtype=float), (0, size - len(values)))
+
+
+def _two_lengths(muscle: Muscle) -> np.ndarray:
+    """Return the shortest and longest length, apart by what MuJoCo and six digits can tell."""
+    low, high = muscle.lengths.min(), muscle.lengths.max()
+    gap = max(0.0, 1e-3 + 1e-4 * high - (high - low)) / 2
+    return np.array([low - gap, high + gap]) if gap else np.array([low, high])

@@ -1,9 +1,13 @@
 """OpenSim model in, MuJoCo model out."""
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mujoco
+import numpy as np
 
 from mjx_msk.compile.bones import add_bones
 from mjx_msk.compile.contact import add_contact_spheres, add_half_spaces
@@ -11,12 +15,13 @@ from mjx_msk.compile.forces import add_forces
 from mjx_msk.compile.look import add_look, add_scene
 from mjx_msk.compile.markers import add_landmarks, add_markers, read_landmarks
 from mjx_msk.compile.muscles import add_muscles
+from mjx_msk.compile.notes import add_warnings
 from mjx_msk.compile.options import CompileOptions
 from mjx_msk.compile.reader import read_osim
 from mjx_msk.compile.simplify import simplified
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
-from mjx_msk.compile.writer import KEY, set_rest_pose, write_xml
+from mjx_msk.compile.writer import KEY, set_rest_pose, to_xml, write_xml
 from mjx_msk.errors import MskError
 
 _AS_IT_IS = CompileOptions()
@@ -34,10 +39,13 @@ def compile_osim(
     """
     source = read_osim(path, lock=options.lock)
     try:
-        return build(source, options)
+        with _quiet() as warned:
+            spec = build(source, options)
+            _check_result(spec, warned)
+        return spec
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from None
-    except ValueError as error:
+    except (ValueError, mujoco.FatalError) as error:
         raise MskError(
             f"MuJoCo refuses the compiled model: {' '.join(str(error).split())}.",
             where=str(path),
@@ -96,5 +104,39 @@ def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     defaults = {name: c.default for name, c in source.coordinates.items()}
     for name, value in defaults.items():
         spec.add_text(name=f"default/{name}", data=repr(float(value)))
+    add_warnings(spec, source.warnings)
     set_rest_pose(spec, defaults)
     return spec
+
+
+@contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Yield the list that MuJoCo's warnings go to, instead of a file in the user's folder.
+
+    Its compiler warns through Python, its engine through a function of its own. Numbers that
+    overflow on the way show up in the result.
+    """
+    warned: list[str] = []
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(warned.append)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_, **__: warned.append(str(message))
+            yield warned
+    finally:
+        mujoco.set_mju_user_warning(before)
+
+
+def _check_result(spec: mujoco.MjSpec, warned: list[str]) -> None:
+    """Refuse a model whose file MuJoCo does not load, or that cannot move from its default pose."""
+    model = mujoco.MjModel.from_xml_string(to_xml(spec))
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, 0)
+    mujoco.mj_forward(model, data)
+    if warned or not all(np.isfinite(x).all() for x in (data.xpos, data.ten_length, data.qacc)):
+        reason = warned[0] if warned else "undefined accelerations in the default pose"
+        raise MskError(
+            f"MuJoCo cannot compute with the compiled model: {' '.join(reason.split())}.",
+            remedy="Look for wrong places, masses or forces in the OpenSim model.",
+        )

@@ -23,3 +23,12 @@ def point_in_body(frame: Any, location: Any) -> tuple[str, np.ndarray]:
     """Return the body that carries a location given in an OpenSim frame, and its place there."""
     body, place = frame_in_body(frame)
     return body, place.position + place.rotation @ location.to_numpy()
+
+
+def components(base: Any, model: Any) -> list[Any]:
+    """Return every component of an OpenSim class, wherever in the model it hangs.
+
+    Files may hold bodies, joints and muscles outside of the sets that are meant for them.
+    """
+    found = [base.safeDownCast(component) for component in model.getComponentsList()]
+    return [component for component in found if component is not None]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import mujoco
 
-KINDS = ("skipped", "approximated", "repaired", "fitted")
+#: The first part of a text's name, for everything that is not as the source has it.
+KINDS = ("warning", "skipped", "approximated", "repaired", "fitted")
 
 
 class Note(NamedTuple):
@@ -34,3 +35,15 @@ def alike(notes: Iterable[Note]) -> list[tuple[str, str, list[str]]]:
     for note in notes:
         found.setdefault((note.kind, note.reason), []).append(note.name)
     return [(*key, names) for key, names in found.items()]
+
+
+def add_warnings(spec: mujoco.MjSpec, warnings: dict[str, str]) -> None:
+    """Write warnings (place -> what happened) as texts ``warning/<place>``."""
+    for place, what in warnings.items():
+        spec.add_text(name=f"warning/{place}", data=what)
+
+
+def notes(spec: mujoco.MjSpec) -> list[str]:
+    """Return one line for each thing that is not as the source has it."""
+    parts = [(*text.name.partition("/")[::2], text.data) for text in spec.texts]
+    return [f"{kind} {name}: {data}" for kind, name, data in parts if kind in KINDS]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mjx_msk.compile.curves import read_curves, read_time_constants
-from mjx_msk.compile.frames import frame_of, point_in_body
+from mjx_msk.compile.frames import components, frame_of, point_in_body
 from mjx_msk.compile.functions import constant, read_function
 from mjx_msk.compile.posed import Rows
 from mjx_msk.compile.source import (
@@ -40,7 +40,7 @@ _AXES = {"x": 0, "y": 1, "z": 2}
 def read_surfaces(opensim: Any, model: Any) -> Iterator[tuple[str, Surface]]:
     """Yield the wrapping surfaces of the model with their absolute paths, which are unique."""
     taken: set[str] = set()
-    for body in [model.getGround(), *model.getBodySet()]:
+    for body in [model.getGround(), *components(opensim.Body, model)]:
         wraps = body.getWrapObjectSet()
         for wrap in (wraps.get(i) for i in range(wraps.getSize())):
             kind, size = _shape(opensim, wrap)
@@ -92,22 +92,26 @@ def read_muscles(
     couplings: dict[str, Coupling],
     joints: tuple[Joint, ...],
     surfaces: dict[str, Surface],
+    poses: int,
 ) -> Muscles:
     """Return the muscles and why others are skipped. ``surfaces`` are keyed by absolute path."""
     readers: dict[str, _Path] = {}
     skipped: dict[str, str] = {}
-    for muscle in model.getMuscles():
+    known_muscles = {m.getName(): m for m in components(opensim.Muscle, model)}
+    for muscle in known_muscles.values():
         try:
             readers[muscle.getName()] = _Path(opensim, muscle, surfaces)
         except _UnsupportedError as reason:
             skipped[muscle.getName()] = str(reason)
     rows = None
     if readers:
-        rows = _sample(model, coordinates, couplings, joints, list(readers.values()))
+        rows = _sample(
+            opensim, model, coordinates, couplings, joints, list(readers.values()), poses
+        )
     muscles = []
     curves: dict[str, ForceCurves] = {}
     for name, reader in readers.items():
-        muscle = model.getMuscles().get(name)
+        muscle = known_muscles[name]
         path = reader.path(name)
         touched = {contact.surface for contact in path.contacts}
         for surface in reader.surfaces:
@@ -250,7 +254,7 @@ def _drivers(point: Point | ConditionalPoint | MovingPoint) -> Iterator[str]:
 
 
 def _poses(
-    coordinates: Mapping[str, Coordinate], couplings: Mapping[str, Coupling]
+    coordinates: Mapping[str, Coordinate], couplings: Mapping[str, Coupling], count: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return random values (P,) of every coordinate, and steps (S,) of the independent ones.
 
@@ -262,11 +266,11 @@ def _poses(
     for c in coordinates.values():
         low, high = np.clip(c.range, -_FAR, _FAR)
         if c.locked or high - low < 1e-6:
-            values[c.name] = np.full(POSES, c.default)
+            values[c.name] = np.full(count, c.default)
             continue
         base = c.name.removesuffix("_r").removesuffix("_l")
         rng = np.random.default_rng(zlib.crc32(base.encode()))
-        share = np.clip(rng.uniform(-_ENDS, 1 + _ENDS, POSES), 0, 1)
+        share = np.clip(rng.uniform(-_ENDS, 1 + _ENDS, count), 0, 1)
         values[c.name] = low + (high - low) * share
         if c.name not in couplings:
             inwards = np.where(share[:STEPPED] > 0.5, -1.0, 1.0)
@@ -291,16 +295,21 @@ def _with_coupled(
 
 
 def _sample(
+    opensim: Any,
     model: Any,
     coordinates: Mapping[str, Coordinate],
     couplings: Mapping[str, Coupling],
     joints: tuple[Joint, ...],
     paths: list[_Path],
+    count: int,
 ) -> Rows:
     """Pose OpenSim's model, let every path note what it does, and return the poses."""
     state = model.initSystem()
-    movable = {c.getName(): c for c in model.getCoordinateSet() if not c.getLocked(state)}
-    bodies = {body.getName(): body for body in [model.getGround(), *model.getBodySet()]}
+    coordinate_set = components(opensim.Coordinate, model)
+    movable = {c.getName(): c for c in coordinate_set if not c.getLocked(state)}
+    bodies = {
+        body.getName(): body for body in [model.getGround(), *components(opensim.Body, model)]
+    }
     bodies = {name: bodies[name] for name in sorted(set().union(*(p.bodies for p in paths)))}
     frames: dict[str, list[Frame]] = {name: [] for name in bodies}
 
@@ -311,30 +320,30 @@ def _sample(
         for name, body in bodies.items():
             frames[name].append(frame_of(body.getTransformInGround(state)))
 
-    values, steps = _poses(coordinates, couplings)
-    for index in range(POSES):
+    values, steps = _poses(coordinates, couplings, count)
+    for index in range(count):
         pose(values, index)
         for path in paths:
             path.sample(state)
-    blocks, step, start = [values], {}, POSES
+    blocks, step, start = [values], {}, count
     for name, size in steps.items():
         crossing = [p for p in paths if crosses(p.bodies, p.drivers, name, joints, couplings)]
         if not crossing:
             continue
-        moved = {key: value[:STEPPED] for key, value in values.items()}
+        moved = {key: value[: len(size)] for key, value in values.items()}
         moved = _with_coupled(moved | {name: moved[name] + size}, couplings)
-        for index in range(STEPPED):
+        for index in range(len(size)):
             pose(moved, index)
             for path in crossing:
                 path.step(state, name)
         blocks.append(moved)
-        step[name] = (slice(start, start + STEPPED), size)
-        start += STEPPED
+        step[name] = (slice(start, start + len(size)), size)
+        start += len(size)
     return Rows(
         {name: np.array([f.position for f in found]) for name, found in frames.items()},
         {name: np.array([f.rotation for f in found]) for name, found in frames.items()},
         {key: np.concatenate([block[key] for block in blocks]) for key in values},
-        POSES,
+        count,
         step,
     )
 

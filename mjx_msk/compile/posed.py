@@ -28,7 +28,8 @@ class Rows:
 
     def fewer(self, poses: int, steps: int) -> tuple["Rows", np.ndarray]:
         """Return a part of the poses and steps, and which rows (r,) they are."""
-        return self._taken(poses, dict.fromkeys(self.step, steps))
+        fewer = {name: min(steps, len(size)) for name, (_, size) in self.step.items()}
+        return self._taken(min(poses, self.poses), fewer)
 
     def _taken(self, poses: int, steps: dict[str, int]) -> tuple["Rows", np.ndarray]:
         index, step, start = [np.arange(poses)], {}, poses

@@ -4,21 +4,26 @@ OpenSim evaluates every file version, socket and frame offset; nothing below thi
 """
 
 import os
-import xml.parsers.expat
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from mjx_msk.compile.checks import check, check_coordinates
+from mjx_msk.compile.complaints import reason
+from mjx_msk.compile.document import read_document
 from mjx_msk.compile.drawings import read_drawings
 from mjx_msk.compile.force_reader import read_forces, read_half_spaces
-from mjx_msk.compile.frames import frame_in_body, point_in_body
+from mjx_msk.compile.frames import components, frame_in_body, point_in_body
 from mjx_msk.compile.functions import read_function, read_separated
+from mjx_msk.compile.ignored import ignored_elements
 from mjx_msk.compile.joints import Range, coordinate_names, read_axes
 from mjx_msk.compile.motions import interval_of
-from mjx_msk.compile.paths import read_muscles, read_surfaces
+from mjx_msk.compile.names import check_names
+from mjx_msk.compile.paths import POSES, read_muscles, read_surfaces
+from mjx_msk.compile.rehearsal import rehearsed
 from mjx_msk.compile.source import (
     Body,
     Coordinate,
@@ -32,78 +37,59 @@ from mjx_msk.compile.source import (
 )
 from mjx_msk.errors import MskError, missing_extra
 
+REHEARSED_POSES = 10  #: enough to see whether OpenSim can pose a model
+
 
 def read_osim(path: str | os.PathLike[str], *, lock: Collection[str] = ()) -> Source:
     """Return the model of an .osim file, the coordinates in ``lock`` locked as by the file.
 
+    The file is checked as XML, then read by OpenSim in another process, and only then here.
     Raises ``MskError`` for a missing, foreign, truncated or unsafe file, for one that OpenSim
-    refuses, for a joint or function that the compiler does not know, and for a coordinate to
-    lock that the model lacks.
+    refuses, dies of, or replaces by defaults, for impossible values, for a joint or function that
+    the compiler does not know, and for a coordinate to lock that the model lacks. What OpenSim
+    leaves out is in ``warnings``.
     """
-    where = str(path)
-    _check_xml(Path(path))
     try:
-        import opensim
-    except ImportError as error:
-        raise missing_extra("opensim", "opensim", "Compiling an OpenSim model") from error
-    opensim.Logger.setLevelString("Off")  # it would report every missing mesh on the terminal
+        document = read_document(path)
+        try:
+            import opensim
+        except ImportError as error:
+            raise missing_extra("opensim", "opensim", "Compiling an OpenSim model") from error
+        warnings = rehearsed(Path(path), lock=list(lock), poses=REHEARSED_POSES)
+        opensim.Logger.setLevelString("Off")  # it has said all it has to say
+        source = read_model(Path(path), lock=lock)
+        return replace(source, warnings=warnings | ignored_elements(opensim, document))
+    except MskError as error:
+        raise MskError(error.what, where=str(path), remedy=error.remedy) from error.__cause__
+
+
+def read_model(path: Path, *, lock: Collection[str] = (), poses: int = POSES) -> Source:
+    """Return the model of a file that was checked as XML, as OpenSim understands it.
+
+    Its muscles are seen in that many ``poses``. Raises ``MskError`` as ``read_osim``; crashes
+    where OpenSim does.
+    """
+    import opensim
+
     try:
-        model = opensim.Model(where)
+        model = opensim.Model(str(path))
         model.initSystem()
+        with np.errstate(all="ignore"):  # whatever is not a number is refused by its name
+            source = _read_model(opensim, model, lock, poses)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
         raise MskError(
-            f"OpenSim cannot load this model: {reason}",
-            where=where,
+            f"OpenSim cannot load this model: {reason(error)}",
             remedy="Open it in OpenSim and repair it first.",
         ) from error
-    try:
-        return _read_model(opensim, model, lock)
-    except MskError as error:
-        raise MskError(error.what, where=where, remedy=error.remedy) from None
+    check(source)
+    return source
 
 
-def _check_xml(path: Path) -> None:
-    """Refuse what OpenSim's own parser should never see: no file, no XML, entities."""
-    where = str(path)
-    roots: list[str] = []
-
-    def refuse(*_: Any) -> NoReturn:
-        raise MskError(
-            "the file declares a document type or entities, which model files never need.",
-            where=where,
-            remedy="Remove the <!DOCTYPE ...> declaration if you trust the file.",
-        )
-
-    parser = xml.parsers.expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = lambda name, _: roots.append(name) if not roots else None
-    try:
-        with open(path, "rb") as file:
-            parser.ParseFile(file)
-    except OSError as error:
-        raise MskError(
-            f"cannot read this file: {error.strerror or error}.",
-            where=where,
-            remedy="Give an OpenSim model (.osim).",
-        ) from error
-    except xml.parsers.expat.ExpatError as error:
-        raise MskError(
-            f"not a complete XML file ({error}).",
-            where=where,
-            remedy="Give an OpenSim model (.osim); download it again if it was cut off.",
-        ) from error
-    if roots[0] != "OpenSimDocument":
-        raise MskError(
-            f"an XML file, but of <{roots[0]}>, not an OpenSim model.",
-            where=where,
-            remedy="Give an OpenSim model (.osim).",
-        )
-
-
-def _read_model(opensim: Any, model: Any, lock: Collection[str]) -> Source:
-    coordinates = {c.getName(): _read_coordinate(opensim, c) for c in model.getCoordinateSet()}
+def _read_model(opensim: Any, model: Any, lock: Collection[str], poses: int) -> Source:
+    check_names(opensim, model)
+    posed = components(opensim.Coordinate, model)
+    coordinates = {c.getName(): _read_coordinate(opensim, c) for c in posed}
+    check_coordinates(coordinates.values())
     for name in lock:
         if name not in coordinates:
             raise MskError(
@@ -115,30 +101,30 @@ def _read_model(opensim: Any, model: Any, lock: Collection[str]) -> Source:
     constraints = _Constraints(opensim, model, ranges)
     if constraints.fastenings:  # OpenSim has moved the default pose to where they hold
         state = model.initSystem()
-        for c in model.getCoordinateSet():
+        for c in posed:
             coordinates[c.getName()] = replace(coordinates[c.getName()], default=c.getValue(state))
     couplings = constraints.couplings
     approximated = dict(constraints.approximated)
     joints = []
-    for joint in model.getJointSet():
+    for joint in components(opensim.Joint, model):
         found, approximate = _read_joint(opensim, joint, ranges)
         joints.append(found)
         approximated |= {f"{found.name}/{axis}": words for axis, words in approximate.items()}
     surfaces = dict(read_surfaces(opensim, model))
     forces = read_forces(opensim, model)
-    muscles = read_muscles(opensim, model, coordinates, couplings, tuple(joints), surfaces)
+    muscles = read_muscles(opensim, model, coordinates, couplings, tuple(joints), surfaces, poses)
     drawings, undrawn = read_drawings(opensim, model)
     return Source(
         name=model.getName(),
         gravity=model.getGravity().to_numpy(),
-        bodies=tuple(_read_body(body) for body in model.getBodySet()),
+        bodies=tuple(_read_body(body) for body in components(opensim.Body, model)),
         joints=tuple(joints),
         coordinates=coordinates,
         couplings=couplings,
         fastenings=tuple(constraints.fastenings),
         markers=tuple(
             Point(marker.getName(), *point_in_body(marker.getParentFrame(), marker.get_location()))
-            for marker in model.getMarkerSet()
+            for marker in components(opensim.Marker, model)
         ),
         fixed_markers=frozenset(m.getName() for m in model.getMarkerSet() if m.get_fixed()),
         spheres=tuple(_read_spheres(opensim, model, forces.friction)),
@@ -170,13 +156,7 @@ def _read_coordinate(opensim: Any, coordinate: Any) -> Coordinate:
 
 def _read_body(body: Any) -> Body:
     inertia = np.array([body.get_inertia().get(i) for i in range(6)])
-    mass, com = body.getMass(), body.get_mass_center().to_numpy()
-    if not np.isfinite([mass, *com, *inertia]).all() or mass < 0:
-        raise MskError(
-            f"body '{body.getName()}' has a negative or undefined mass, center or inertia.",
-            remedy="Correct it in the model.",
-        )
-    return Body(body.getName(), mass, com, inertia)
+    return Body(body.getName(), body.getMass(), body.get_mass_center().to_numpy(), inertia)
 
 
 def _read_joint(opensim: Any, joint: Any, ranges: dict[str, Range]) -> tuple[Joint, dict[str, str]]:
@@ -197,7 +177,7 @@ class _Constraints:
         self.fastenings: list[Fastening] = []
         self.skipped: dict[str, str] = {}
         self.approximated: dict[str, str] = {}
-        for constraint in model.getConstraintSet():
+        for constraint in components(opensim.Constraint, model):
             if constraint.get_isEnforced():
                 self._read(constraint)
 
@@ -229,6 +209,11 @@ class _Constraints:
         drivers = coupler.getIndependentCoordinateNames()
         drivers = [drivers.get(index) for index in range(drivers.size())]
         dependent = coupler.getDependentCoordinateName()
+        if dependent in self.couplings:
+            raise MskError(
+                f"several constraints couple coordinate '{dependent}'.",
+                remedy="Keep one of them in the model.",
+            )
         if len(drivers) == 1:
             function = read_function(self._opensim, coupler.getFunction())
             self.couplings[dependent] = Coupling(dependent, drivers[0], function)
@@ -242,9 +227,7 @@ class _Constraints:
 
 
 def _read_spheres(opensim: Any, model: Any, friction: dict[str, float]) -> Iterator[Sphere]:
-    for geometry in model.getContactGeometrySet():
-        sphere = opensim.ContactSphere.safeDownCast(geometry)
-        if sphere is not None:
-            body, position = point_in_body(sphere.getFrame(), sphere.get_location())
-            name = sphere.getName()
-            yield Sphere(name, body, position, sphere.getRadius(), friction.get(name))
+    for sphere in components(opensim.ContactSphere, model):
+        body, position = point_in_body(sphere.getFrame(), sphere.get_location())
+        name = sphere.getName()
+        yield Sphere(name, body, position, sphere.getRadius(), friction.get(name))

@@ -325,3 +325,4 @@ class Source:
     simplified: dict[str, str] = field(default_factory=dict)  #: joint -> what it leaves out
     skipped: dict[str, str] = field(default_factory=dict)  #: component -> why it was left out
     approximated: dict[str, str] = field(default_factory=dict)  #: component -> how, and how far off
+    warnings: dict[str, str] = field(default_factory=dict)  #: component -> what OpenSim did to it
