@@ -238,7 +238,7 @@ def _add_joints(
             name=move.joint,
             type=_JOINT_TYPE[move.hinge],
             axis=axis * move.sign,
-            pos=position,
+            pos=position if move.hinge else child_frame.position,
             range=own.range if own else [0, 0],
             # The room and the heading of a recording do not bound where a person may go.
             limited=own is not None and own.clamped and joint.parent != GROUND,
