@@ -109,22 +109,25 @@ SPLIT = """
   <keyframe><key name="default" qpos="{rest}"/></keyframe>
 </mujoco>
 """
-GLIDE = '<joint name="glide" type="slide" axis="0.6 0 0.8" pos="0.1 0.2 0.3" user="0 0.6 0.8"/>'
-KNEE = '<joint name="knee" axis="1 0 0" pos="0.1 0.2 0.3"/>'
+AT = 'pos="0.1 0.2 0.3"'
+GLIDE = f'<joint name="glide" type="slide" axis="0.6 0 0.8" {AT} user="0 0.6 0.8"/>'
+KNEE = f'<joint name="knee" axis="1 0 0" {AT}/>'
 PLACE = 'pos="0.02 -0.4 0.01" quat="0.8 0.6 0 0"'
 MASS = '<inertial pos="0 0.1 0" mass="1" diaginertia="0.1 0.1 0.1"/>'
 LITTLE = '<inertial pos="0 0 0" mass="0.001" diaginertia="1e-6 1e-6 1e-6"/>'
 
 
-def test_added_bodies_scale_with_the_bone_that_they_end_in():
+def test_added_bodies_scale_with_the_bone_that_they_hang_from():
     """Two joints of one body, and the same two with a body that the compiler added in between."""
     whole = SPLIT.format(
         tibia=f"<body name='tibia' {PLACE}>{MASS}{GLIDE}{KNEE}</body>",
         point="", tie="", rest="0 0 0",
     )  # fmt: skip
     split = SPLIT.format(
-        tibia=f"<body name='knee/2' {PLACE}>{LITTLE}{GLIDE}"
-        f"<body name='tibia'>{MASS}{KNEE}</body></body>",
+        # In between lies a frame at the joint; the tibia hangs from it by minus the joint's place.
+        tibia=f"<body name='knee/1' pos='0.12 -0.632 0.286' quat='0.8 0.6 0 0'>{LITTLE}"
+        f"{GLIDE.replace(AT, '')}"
+        f"<body name='tibia' pos='-0.1 -0.2 -0.3'>{MASS}{KNEE}</body></body>",
         point="", tie="", rest="0 0 0",
     )  # fmt: skip
     factors = {"femur": [1.2, 0.9, 1.1], "tibia": [0.8, 1.3, 1.0]}
@@ -157,7 +160,7 @@ def test_moving_points_travel_with_the_bone_that_they_are_on():
 def test_owners():
     names = ["world", "pelvis", "hip/2", "hip/3", "femur", "path/m/P"]
     found = owners(names, [0, 0, 1, 2, 3, 4])
-    assert found.own == (0, 1, 4, 4, 4, 4)
+    assert found.own == (0, 1, 1, 1, 4, 4)
     assert found.above == (0, 0, 1, 1, 1, 4)
 
 
@@ -177,7 +180,9 @@ def test_meshes_and_springs_grow():
         </body>
       </worldbody>
       <tendon><spatial name="spring" stiffness="10" springlength="0.8">
-        <site site="start"/><site site="end"/></spatial></tendon>
+        <site site="start"/><site site="end"/></spatial>
+        <fixed name="stop" stiffness="5" springlength="-0.1 0.3"><joint joint="k" coef="1"/></fixed>
+      </tendon>
       <keyframe><key name="default" qpos="0 0"/></keyframe>
     </mujoco>"""
     factors = {"a": [1.1, 1.2, 1.3], "b": [1.2, 0.9, 1.0]}
@@ -187,7 +192,9 @@ def test_meshes_and_springs_grow():
     for geom, factor in enumerate(factors.values()):
         small, large = corners(before, geom), corners(after, geom)
         np.testing.assert_allclose(large, np.multiply(factor, small), atol=1e-6)
+    # The end is on x of body b, whose factor is 1.2; angles do not grow.
     np.testing.assert_allclose(spec.tendon("spring").springlength, 1.2 * 0.8)
+    np.testing.assert_allclose(spec.tendon("stop").springlength, [-0.1, 0.3])
 
 
 def corners(model: mujoco.MjModel, geom: int) -> np.ndarray:

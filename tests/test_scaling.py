@@ -15,7 +15,7 @@ from mjx_msk.compile.writer import follow
 from mjx_msk.fit.points import CHUNK, points
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.model import Model
-from mjx_msk.physics import pose, scale
+from mjx_msk.physics import pose, scale, stretch
 from mjx_msk.resources import asset
 
 STEP = 5e-3  # float32: the truncation of central differences and rounding are both about 1e-5
@@ -43,7 +43,7 @@ def test_fit_scales_as_the_file_is_scaled(model, q):
     spec = scale_spec(small_model.spec(), dict(zip(names[1:], factors[1:], strict=True)))
     engine = spec.compile()
     data = mujoco.MjData(engine)
-    larger = scale(model, jnp.array(factors, jnp.float32))
+    larger = stretch(model, jnp.array(factors, jnp.float32))
     found = jax.jit(jax.vmap(partial(pose, larger)))(jnp.array(q))
     tied = np.array(model.layout.dependent)
     np.testing.assert_allclose(larger.growth[tied], [1.12, 1.12, 1.0], rtol=1e-6)

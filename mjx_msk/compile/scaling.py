@@ -25,23 +25,14 @@ class Owners(NamedTuple):
 def owners(names: Sequence[str], parents: Sequence[int]) -> Owners:
     """Return whose factors each body takes; ``parents`` come before their children.
 
-    OpenSim's bodies have their own and hang from the next one above. A body that the compiler
-    added to hold more joints (``knee_r/2``) ends where the next of OpenSim's bodies below it
-    begins, and takes that one's; one that holds a moving point (``path/...``) has none below it,
-    and takes those of the body above.
+    OpenSim's bodies have their own and hang from the next one above. Bodies that the compiler
+    added, to hold more joints (``knee_r/1``) or a moving point (``path/...``), take those of the
+    one above.
     """
-    count = len(names)
-    added = [ADDED in name for name in names]
-    above = [0] * count
-    below = list(range(count))
-    for body in range(1, count):
-        parent = int(parents[body])
-        above[body] = above[parent] if added[parent] else parent
-    for body in reversed(range(1, count)):
-        parent = int(parents[body])
-        if added[parent] and not added[below[body]]:
-            below[parent] = below[body]
-    own = [above[b] if added[below[b]] else below[b] for b in range(count)]
+    own, above = [0], [0]
+    for body in range(1, len(names)):
+        above.append(own[int(parents[body])])
+        own.append(above[body] if ADDED in names[body] else body)
     return Owners(tuple(own), tuple(above))
 
 
@@ -92,12 +83,12 @@ def scale_spec(
     _follow_in_keyframes(result)
     scaled = _rest_lengths(result)
     growth = {name: scaled[name] / length for name, length in lengths.items()}
-    for tendon in result.tendons:
+    for tendon in [tendon for tendon in result.tendons if tendon.name in growth]:
         rest = np.asarray(tendon.springlength)
         tendon.springlength = np.where(rest > 0, rest * growth[tendon.name], rest)  # -1: as it is
         tendon.range = np.asarray(tendon.range) * growth[tendon.name]
     for actuator in result.actuators:
-        if actuator.target in growth:
+        if actuator.trntype == mujoco.mjtTrn.mjTRN_TENDON and actuator.target in growth:
             by = growth[actuator.target]
             actuator.lengthrange = np.asarray(actuator.lengthrange) * by
             if len(actuator.userdata) >= 5:  # F0, fiber length, tendon length, pennation, ...
@@ -241,11 +232,15 @@ def _follow_in_keyframes(spec: mujoco.MjSpec) -> None:
 
 
 def _rest_lengths(spec: mujoco.MjSpec) -> dict[str, float]:
-    """Return the length of each tendon at the default keyframe."""
+    """Return the length (m) of each tendon along a path at the default keyframe."""
     if not spec.tendons:
         return {}
     model = spec.compile()
     data = mujoco.MjData(model)
     mujoco.mj_resetDataKeyframe(model, data, model.key(KEY).id)
     mujoco.mj_forward(model, data)
-    return {model.tendon(i).name: float(data.ten_length[i]) for i in range(model.ntendon)}
+    return {
+        model.tendon(i).name: float(data.ten_length[i])
+        for i in range(model.ntendon)
+        if model.wrap_type[model.tendon_adr[i]] != mujoco.mjtWrap.mjWRAP_JOINT
+    }

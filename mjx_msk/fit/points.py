@@ -19,7 +19,7 @@ from mjx_msk.physics.kinematics import (
     position_data,
     spatial_jacobian,
 )
-from mjx_msk.physics.scaling import scale
+from mjx_msk.physics.scaling import stretch
 
 CHUNK = 64
 
@@ -59,20 +59,20 @@ def _one(model: Model, q: jax.Array, sites: jax.Array) -> tuple[jax.Array, jax.A
 
 @jax.jit
 def _points(model: Model, factors: jax.Array, sites: jax.Array, q: jax.Array):
-    return jax.vmap(lambda q_t: _one(scale(model, factors), q_t, sites))(q)
+    return jax.vmap(lambda q_t: _one(stretch(model, factors), q_t, sites))(q)
 
 
 @jax.jit
-def _points_by_scale(model: Model, stretch: jax.Array, sites: jax.Array, q: jax.Array):
+def _points_by_scale(model: Model, slopes: jax.Array, sites: jax.Array, q: jax.Array):
     """Points are linear in the body factors: feed the factors' slopes instead (k, nbody, 3)."""
 
     def direction(factors: jax.Array, q_t: jax.Array) -> jax.Array:
-        p = pose(scale(model, factors), q_t)
+        p = pose(stretch(model, factors), q_t)
         all_points = jnp.concatenate([p.sites[sites], p.contacts, p.center_of_mass[None]])
         return all_points - p.body_position[1]
 
     over_segments = jax.vmap(direction, (0, None), -1)
-    return (jax.vmap(over_segments, (None, 0))(stretch, q),)
+    return (jax.vmap(over_segments, (None, 0))(slopes, q),)
 
 
 @jax.jit
@@ -113,12 +113,12 @@ def points(
     a model that already has its size. ``sites`` chooses among the model's sites (default: all).
     """
     segments = log_segments if len(log_segments) else np.zeros(len(SEGMENTS))
-    factors, stretch = body_factors(model, base, segments)
+    factors, slopes = body_factors(model, base, segments)
     chosen = jnp.arange(len(model.layout.site_names)) if sites is None else jnp.asarray(sites)
     position, by_q = in_chunks(lambda q_: _points(model, factors, chosen, q_), q)
     if not len(log_segments):
         return Points(position, by_q, np.zeros((*position.shape, 0)))
-    (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, stretch, chosen, q_), q)
+    (by_scale,) = in_chunks(lambda q_: _points_by_scale(model, slopes, chosen, q_), q)
     return Points(position, by_q, by_scale)
 
 

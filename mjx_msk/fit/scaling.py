@@ -1,6 +1,6 @@
 """Subject scaling: a few segment lengths, symmetric and differentiable.
 
-The factors are those of ``compile.scale_spec`` and ``physics.scale``.
+The factors are those of ``compile.scale_spec`` and ``physics.stretch``.
 """
 
 from collections.abc import Sequence

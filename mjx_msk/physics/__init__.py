@@ -7,3 +7,4 @@ from mjx_msk.physics.kinematics import Pose as Pose
 from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose
 from mjx_msk.physics.scaling import scale as scale
+from mjx_msk.physics.scaling import stretch as stretch

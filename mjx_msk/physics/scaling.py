@@ -4,27 +4,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.compile.scaling import owners
+from mjx_msk.compile.scaling import Owners, owners
 from mjx_msk.model import Model
 
 #: Products of inertia below this share of the largest moment are none.
 _NO_PRODUCT = 1e-6
 
 
-def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = None) -> Model:
-    """Return the model of a person of another size.
+def stretch(model: Model, factors: jax.Array) -> Model:
+    """Return the model with bones of other lengths; masses and inertias stay.
 
-    ``factors`` (nbody, 3) stretch each body along the axes of its own frame (those of the world
-    must be 1, those of bodies that the compiler added are not read) and ``mass_kg`` is the total
-    mass (None: kept). Places, masses, inertias, sites, contact spheres and the ties of joints
-    follow the rules that ``compile.scale_spec`` states; MuJoCo's ``*_invweight0``, which soften
-    constraints, stay those of the unscaled model.
-
-    Derivatives exist but where three factors of a body are equal: OpenSim's rule for inertia
-    jumps there from a cylinder's to that of a similar body.
+    ``factors`` (nbody, 3) are those of ``scale``. Places, sites, contact spheres and the ties of
+    joints follow; where everything is, is linear in the factors.
     """
     m, layout = model.mjx, model.layout
-    owner = owners(layout.body_names, np.asarray(m.body_parentid).tolist())
+    owner = _owners(model)
     factors = jnp.asarray(factors)
     own = factors[np.array(owner.own)]
     above = own[m.body_parentid]
@@ -38,17 +32,11 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
         along = jnp.sum(model.tied_axis**2 * factors[hung_from], axis=1)
         hinge = jnp.all(model.tied_axis == 0.0, axis=1)
         growth = growth.at[tied].multiply(jnp.where(hinge, 1.0, along), unique_indices=True)
-    ratio = 1.0 if mass_kg is None else mass_kg / jnp.sum(m.body_mass)
-    inertia, iquat = jax.vmap(_scaled_inertia)(m.body_inertia, m.body_iquat, m.body_mass, own)
     on = np.array(layout.contact_bodies, int)
     return model.replace(
         mjx=m.replace(
             body_pos=above * (m.body_pos + before) - after,
             body_ipos=m.body_ipos * own,
-            body_iquat=iquat,
-            body_mass=m.body_mass * ratio,
-            body_subtreemass=m.body_subtreemass * ratio,
-            body_inertia=inertia * ratio,
             jnt_pos=m.jnt_pos * own[m.jnt_bodyid],
             site_pos=m.site_pos * own[m.site_bodyid],
             eq_data=_scaled_ties(model, growth / model.growth),
@@ -58,6 +46,37 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
         contact_position=model.contact_position * own[on],
         contact_radius=model.contact_radius * jnp.mean(own[on], axis=1),
     )
+
+
+def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = None) -> Model:
+    """Return the model of a person of another size.
+
+    ``factors`` (nbody, 3) stretch each body along the axes of its own frame (those of the world
+    must be 1, those of bodies that the compiler added are not read) and ``mass_kg`` is the total
+    mass (None: kept). Lengths (``stretch``), masses and inertias follow the rules that
+    ``compile.scale_spec`` states; MuJoCo's ``*_invweight0``, which soften constraints, stay those
+    of the unscaled model.
+
+    Derivatives exist but where three factors of a body are equal: OpenSim's rule for inertia
+    jumps there from a cylinder's to that of a similar body.
+    """
+    m = model.mjx
+    own = jnp.asarray(factors)[np.array(_owners(model).own)]
+    ratio = 1.0 if mass_kg is None else mass_kg / jnp.sum(m.body_mass)
+    inertia, iquat = jax.vmap(_scaled_inertia)(m.body_inertia, m.body_iquat, m.body_mass, own)
+    longer = stretch(model, factors)
+    return longer.replace(
+        mjx=longer.mjx.replace(
+            body_iquat=iquat,
+            body_mass=m.body_mass * ratio,
+            body_subtreemass=m.body_subtreemass * ratio,
+            body_inertia=inertia * ratio,
+        )
+    )
+
+
+def _owners(model: Model) -> Owners:
+    return owners(model.layout.body_names, np.asarray(model.mjx.body_parentid).tolist())
 
 
 def _scaled_ties(model: Model, growth: jax.Array) -> jax.Array:
