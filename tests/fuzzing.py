@@ -19,7 +19,7 @@ import mutations
 from mjx_msk.compile import compile_osim, complaints, notes, reader, rehearsal
 from mjx_msk.errors import MskError
 
-HANG = 20  #: s, for one copy
+HANG = 60  #: s, for one copy
 
 
 def results_of(
