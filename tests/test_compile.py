@@ -141,7 +141,8 @@ def test_default_model_follows_the_contract(default_model):
     assert names[3:] == ["pelvis_tilt", "pelvis_list", "pelvis_rotation"]
     assert not model.qpos0.any()
     assert model.nbody == 23
-    assert model.nu == model.ntendon == 80
+    assert model.ntendon == 80
+    assert model.nu == 97  # and 17 motors of the arms and the trunk
     assert [model.tendon(i).name for i in range(80)] == [model.actuator(i).name for i in range(80)]
     assert (model.actuator_lengthrange[:, 1] > model.actuator_lengthrange[:, 0]).all()
     np.testing.assert_allclose(model.opt.gravity, [0, 0, -9.80665], atol=1e-9)

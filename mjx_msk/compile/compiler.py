@@ -21,6 +21,7 @@ from mjx_msk.compile.reader import read_osim
 from mjx_msk.compile.simplify import simplified
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, add_skeleton
 from mjx_msk.compile.source import Source
+from mjx_msk.compile.stepping import make_steppable
 from mjx_msk.compile.writer import KEY, set_rest_pose, to_xml, write_xml
 from mjx_msk.errors import MskError
 
@@ -101,6 +102,7 @@ def build(source: Source, options: CompileOptions = _AS_IT_IS) -> mujoco.MjSpec:
     add_landmarks(spec, read_landmarks())
     add_muscles(spec, source)
     add_forces(spec, source)
+    make_steppable(spec, source)
     defaults = {name: c.default for name, c in source.coordinates.items()}
     for name, value in defaults.items():
         spec.add_text(name=f"default/{name}", data=repr(float(value)))

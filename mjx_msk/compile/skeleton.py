@@ -23,8 +23,6 @@ MASSLESS_ARMATURE = {True: 1e-3, False: 0.1}
 #: kg and kg m^2, of bodies that OpenSim lets weigh nothing and MuJoCo does not.
 NOTHING = 1e-9
 
-DAMPING, MAX_DAMPING = 5.0, 0.1  #: 1/s, times the inertia at rest; N m s/rad
-
 PATH_GROUP = 5
 
 
@@ -47,9 +45,6 @@ def add_skeleton(spec: mujoco.MjSpec, source: Source, *, free_root: bool = False
     for fastening in (*source.fastenings, *loops):
         _fasten(spec, fastening)
     _add_armature(spec)
-    _add_damping(
-        spec, {name for joint in joints if joint.parent == GROUND for name in joint.coordinates}
-    )
     _add_notes(spec, source)
 
 
@@ -175,12 +170,13 @@ def _add_joint(spec: mujoco.MjSpec, source: Source, joint: Joint) -> None:
     if not any(move.joint for move in last):
         body.userdata = joint.child_frame.position  # where it is welded, for scaling
     for motion in motions:
-        if motion.error > 0:
+        if motion.error > _EXACT:
             unit = "rad" if motion.axis.hinge else "m"
             words = f"fitted with an error of up to {motion.error:.1g} {unit}"
             spec.add_text(name=f"fitted/{joint.name}/{motion.axis.name}", data=words)
 
 
+_EXACT = 1e-9  #: rad or m, an error that only rounding makes
 _NOWHERE = Frame(np.zeros(3), np.eye(3))
 
 
@@ -303,26 +299,6 @@ def _add_armature(spec: mujoco.MjSpec) -> None:
                 joint.armature = MASSLESS_ARMATURE[joint.type == _JOINT_TYPE[True]]
                 words = f"nothing that it moves has mass: an armature of {joint.armature} was added"
                 spec.add_text(name=f"repaired/{joint.name}", data=words)
-
-
-def _add_damping(spec: mujoco.MjSpec, root: set[str]) -> None:
-    """Damp the hinges of coordinates a little, but those of the root.
-
-    An undamped chain of light segments whips itself to any speed within a second or two of a fall,
-    which no time step follows. ``DAMPING`` takes a fifth of a second to stop what moves.
-    """
-    model = spec.compile()
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    tied = {equality.name1 for equality in spec.equalities}
-    for joint in spec.joints:
-        if joint.type != _JOINT_TYPE[True] or joint.name in tied | root:
-            continue
-        unit, inertia = np.zeros(model.nv), np.zeros(model.nv)
-        dof = model.joint(joint.name).dofadr[0]
-        unit[dof] = 1.0
-        mujoco.mj_mulM(model, data, inertia, unit)
-        joint.damping[0] = float(f"{min(DAMPING * inertia[dof], MAX_DAMPING):.2g}")
 
 
 def _mass_below(body: mujoco.MjsBody) -> float:

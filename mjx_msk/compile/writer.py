@@ -9,10 +9,16 @@ import numpy as np
 from mjx_msk.files import replacing
 
 KEY = "default"
+_TIE = mujoco.mjtEq.mjEQ_JOINT
+_LIFTED = f"approximated/{KEY}"
 
 
 def set_rest_pose(spec: mujoco.MjSpec, values: dict[str, float]) -> None:
-    """Write the keyframe ``default``: coordinates at ``values`` (0 if absent), the rest follow."""
+    """Write the keyframe ``default``: coordinates at ``values`` (0 if absent), the rest follow.
+
+    A model whose feet would lie under the floor is raised until they stand on it, as contact would
+    shoot it into the air. The text ``approximated/default`` says by how much.
+    """
     for key in [key for key in spec.keys if key.name == KEY]:
         spec.delete(key)
     model = spec.compile()
@@ -21,7 +27,37 @@ def set_rest_pose(spec: mujoco.MjSpec, values: dict[str, float]) -> None:
         joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, name)
         if joint >= 0:
             qpos[model.jnt_qposadr[joint]] = value
-    spec.add_key(name=KEY, qpos=follow(model, qpos))
+    qpos = follow(model, qpos)
+    lift = _lift(model, qpos)
+    spec.add_key(name=KEY, qpos=qpos + lift)
+    for text in [text for text in spec.texts if text.name == _LIFTED]:
+        spec.delete(text)
+    if lift.any():
+        words = f"its feet lay under the floor: it was raised by {np.abs(lift).max():.3f} m"
+        spec.add_text(name=_LIFTED, data=words)
+
+
+def _lift(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
+    """Return what to add to ``qpos`` so that no sphere's center is under the floor, or zeros."""
+    lift = np.zeros(model.nq)
+    data = mujoco.MjData(model)
+    data.qpos[:] = qpos
+    mujoco.mj_kinematics(model, data)
+    feet = (model.geom_type == mujoco.mjtGeom.mjGEOM_SPHERE) & (model.geom_conaffinity == 1)
+    bottoms = np.where(feet, data.geom_xpos[:, 2] - model.geom_size[:, 0], np.inf)
+    lowest = int(bottoms.argmin())
+    if not feet.any() or data.geom_xpos[lowest, 2] >= 0:
+        return lift
+    room = round(-float(bottoms[lowest]), 3)
+    tied = {int(model.eq_obj1id[i]) for i in range(model.neq) if model.eq_type[i] == _TIE}
+    root = model.body_rootid[model.geom_bodyid[lowest]]
+    for joint in model.body_jntadr[root] + np.arange(model.body_jntnum[root]):
+        address, up = model.jnt_qposadr[joint], data.xaxis[joint, 2]
+        if model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE:
+            lift[address + 2] = room
+        elif model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE and joint not in tied:
+            lift[address] = room * np.sign(up) * (abs(up) > 1 - 1e-6)
+    return lift
 
 
 def follow(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
