@@ -11,8 +11,8 @@ from mjx_msk.compile.motions import NO_BOUND, interval_of
 from mjx_msk.compile.source import GROUND, Source
 
 TIMESTEP = 0.001  #: s; light segments at the end of a falling chain whip too fast for 0.002
-#: Of the inertia that a hinge moves at rest. Three hinges in a row turn singular where the first
-#: and the third line up, and nothing else bounds their speeds there.
+#: Of the inertia that a hinge moves at rest, where a joint has three: those turn singular where
+#: the first and the third line up, and nothing else bounds their speeds there.
 ARMATURE = 3e-4
 #: MuJoCo's ``solref`` (s, damping ratio) and ``solimp`` of limits, stiffer than its defaults:
 #: couplings and wraps are made for the ranges of the coordinates.
@@ -54,16 +54,18 @@ def _add_limits(spec: mujoco.MjSpec, source: Source) -> None:
 
 
 def _add_armature(spec: mujoco.MjSpec, source: Source) -> None:
-    """Give every hinge of a coordinate ``ARMATURE`` of the inertia that it moves at rest."""
+    """Give the hinges of joints with three or more ``ARMATURE`` of what they move at rest."""
     model = spec.compile()
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     inertia = np.zeros((model.nv, model.nv))
     for unit, column in zip(np.eye(model.nv), inertia, strict=True):
         mujoco.mj_mulM(model, data, column, unit)
-    tied = {equality.name1 for equality in spec.equalities}
+    hinges = {joint.name for joint in spec.joints if joint.type == _HINGE}
+    turning = [hinges.intersection(joint.coordinates) for joint in source.joints]
+    in_a_row = set().union(*(names for names in turning if len(names) >= 3))
     for joint in spec.joints:
-        if joint.type == _HINGE and joint.name in source.coordinates and joint.name not in tied:
+        if joint.name in in_a_row:
             dof = model.joint(joint.name).dofadr[0]
             # two digits, which every machine finds alike
             joint.armature = max(joint.armature, float(f"{ARMATURE * inertia[dof, dof]:.2g}"))

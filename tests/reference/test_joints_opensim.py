@@ -65,11 +65,15 @@ def agree(path: Path, *, position: float = 1e-9, moment: float = 1e-6) -> mujoco
 )  # fmt: skip
 @pytest.mark.parametrize("turned", [False, True])
 def test_joints_with_fixed_axes(tmp_path, kind, turned):
-    """Each type; also with its child towards the ground, which turns it round."""
+    """Each type; also with its child towards the ground, which turns it round.
+
+    Three hinges in a row carry a trace of armature, 3e-4 of their inertia.
+    """
     model = new_model("rod", "tip")
     joined(model, kind, "ground", "rod")
     joined(model, kind, *(("tip", "rod") if turned else ("rod", "tip")), name="second")
-    agree(written(model, tmp_path / "one.osim"))
+    in_a_row = kind in ("GimbalJoint", "BallJoint", "FreeJoint")
+    agree(written(model, tmp_path / "one.osim"), moment=5e-4 if in_a_row else 1e-6)
 
 
 def test_ellipsoid_joint_is_exact(tmp_path):
