@@ -39,6 +39,7 @@ def write_arm(path: Path) -> Path:
         coordinate.setName(name)
         coordinate.setRangeMin(limits[0])
         coordinate.setRangeMax(limits[1])
+        coordinate.setDefaultClamped(True)
         coordinate.setDefaultValue(limits[0] / 2 + limits[1] / 2)
         model.addJoint(joint)
     coupler = opensim.CoordinateCouplerConstraint()

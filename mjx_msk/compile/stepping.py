@@ -18,6 +18,7 @@ ARMATURE = 3e-4
 #: couplings and wraps are made for the ranges of the coordinates.
 LIMIT_SOLREF, LIMIT_SOLIMP = (0.01, 1.0), (0.95, 0.99, 0.001, 0.5, 2.0)
 
+_STRAIGHT = 1e-9  #: curvature that is no more than the rounding of a fit
 _HINGE = mujoco.mjtJoint.mjJNT_HINGE
 _BENT = "the functions that follow it are known in its range only: a limit was added there"
 _UNCLAMPED = "the muscles' paths are known in its range only: a limit was added there"
@@ -36,7 +37,7 @@ def _add_limits(spec: mujoco.MjSpec, source: Source) -> None:
     That is, those that drive a bent coupling, which runs off beyond the range that it was fitted
     in; and in a model with muscles those that turn or move one bone against another.
     """
-    bent = {e.name2 for e in spec.equalities if e.name2 and np.any(e.data[2:5])}
+    bent = {e.name2 for e in spec.equalities if e.name2 and np.abs(e.data[2:5]).max() > _STRAIGHT}
     root = {n for joint in source.joints if joint.parent == GROUND for n in joint.coordinates}
     for joint in spec.joints:
         coordinate = source.coordinates.get(joint.name)
