@@ -72,6 +72,11 @@ def _tables(layout: Layout) -> _Tables:
     )
 
 
+def follows(layout: Layout) -> np.ndarray:
+    """Return the table (n, nv) that is 1 where an entry of qvel follows a coordinate."""
+    return _tables(layout).follows
+
+
 def _values(model: Model, x: jax.Array) -> jax.Array:
     """Return the values of all scalar joints for the scalar coordinates ``x``.
 

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.model import Layout, Model
-from mjx_msk.physics.coordinates import slopes
+from mjx_msk.physics.coordinates import follows, slopes
 from mjx_msk.physics.kinematics import Frames, frames_of
 from mjx_msk.physics.tree import tree_of
 from mjx_msk.physics.vectors import (
@@ -84,7 +84,7 @@ def _tables(layout: Layout) -> _Tables:
     still = [s for s in plain if body[s.start] == body[s.end]]
     free = [*moving, *bent]
     ends = np.array(
-        [s.start for s in free] + [s.end for s in free] + [max(s.side, s.start) if s.side < 0 else s.side for s in bent], int
+        [s.start for s in free] + [s.end for s in free] + [s.side if s.side >= 0 else s.start for s in bent], int
     )
     rows = len(layout.body_names)
     to_muscle = np.zeros((len(free), len(own.names)))
@@ -429,7 +429,7 @@ def muscle_paths(model: Model, q: jax.Array) -> Paths:
     origin = _origin(frames)
     lengths, legs = _segments(model, frames, origin)
     crossings = _crossings(
-        model.layout, tree.moved.tobytes(), _follows(model.layout).tobytes()
+        model.layout, tree.moved.tobytes(), follows(model.layout).tobytes()
     )
     if not len(crossings.leg):
         return Paths(_whole(model, lengths), jnp.zeros((len(model.layout.muscles.names), model.n), q.dtype))
@@ -464,12 +464,6 @@ def _origin(frames: Frames) -> Vector:
     last = min(1, len(frames.position[0]) - 1)
     x, y, z = (part[last] for part in frames.position)
     return x, y, z
-
-
-def _follows(layout: Layout) -> np.ndarray:
-    from mjx_msk.physics.coordinates import _tables as tables
-
-    return tables(layout).follows
 
 
 def muscle_wrenches(model: Model, q: jax.Array, tension: jax.Array) -> tuple[jax.Array, jax.Array]:
