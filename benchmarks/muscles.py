@@ -89,7 +89,9 @@ def print_speed(model: Model, osim: Path) -> None:
         return _seconds(lambda: [path.getLength(state) for path in paths])
 
     theirs = min(lengths(angle) for angle in np.linspace(0.0, 0.5, REPEATS))
-    print("| muscle paths | processor us/frame | ratio on one core | compile s |\n|---|---|---|---|")
+    print(
+        "| muscle paths | processor us/frame | ratio on one core | compile s |\n|---|---|---|---|"
+    )
     print(f"| OpenSim, lengths | {theirs * 1e6:.0f} | 1 | |")
     ours /= BATCH
     print(
@@ -123,7 +125,7 @@ def print_optimum(
     rate = 1.0 / np.median(np.diff(motion.time))
     q = lowpass(_on_coordinates(model, motion), rate, 6.0)
     qd, _ = derivatives(motion.time, q)
-    chosen = np.searchsorted(motion.time, moment.time[:: every] - 1e-6)
+    chosen = np.searchsorted(motion.time, moment.time[::every] - 1e-6)
     tau = _on_coordinates(model, moment, ("_moment", "_force"))[::every]
     start = time.perf_counter()
     call = jax.jit(muscle_activations).lower(model, q[chosen], qd[chosen], tau).compile()
@@ -142,7 +144,9 @@ def print_optimum(
         f"\nstatic optimisation: {len(chosen)} frames, {seconds / len(chosen) * 1e6:.0f} processor "
         f"us/frame, compiled in {compiled:.1f} s\n"
     )
-    print("| coordinate | peak moment | reserve RMS / peak | reserve max / peak |\n|---|---|---|---|")
+    print(
+        "| coordinate | peak moment | reserve RMS / peak | reserve max / peak |\n|---|---|---|---|"
+    )
     reserve = np.asarray(found.reserve)
     for i, name in enumerate(model.layout.coordinate_names):
         peak = np.abs(tau[:, i]).max()

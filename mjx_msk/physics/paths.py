@@ -84,7 +84,10 @@ def _tables(layout: Layout) -> _Tables:
     still = [s for s in plain if body[s.start] == body[s.end]]
     free = [*moving, *bent]
     ends = np.array(
-        [s.start for s in free] + [s.end for s in free] + [s.side if s.side >= 0 else s.start for s in bent], int
+        [s.start for s in free]
+        + [s.end for s in free]
+        + [s.side if s.side >= 0 else s.start for s in bent],
+        int,
     )
     rows = len(layout.body_names)
     to_muscle = np.zeros((len(free), len(own.names)))
@@ -115,7 +118,9 @@ def _tables(layout: Layout) -> _Tables:
     )
 
 
-def _chosen(chosen: list[int] | np.ndarray, columns: int, values: list[float] | float = 1.0) -> np.ndarray:
+def _chosen(
+    chosen: list[int] | np.ndarray, columns: int, values: list[float] | float = 1.0
+) -> np.ndarray:
     table = np.zeros((len(chosen), columns))
     table[np.arange(len(chosen)), np.asarray(chosen, int)] = values
     return table
@@ -428,16 +433,14 @@ def muscle_paths(model: Model, q: jax.Array) -> Paths:
     frames = frames_of(model, tree, q)
     origin = _origin(frames)
     lengths, legs = _segments(model, frames, origin)
-    crossings = _crossings(
-        model.layout, tree.moved.tobytes(), follows(model.layout).tobytes()
-    )
+    crossings = _crossings(model.layout, tree.moved.tobytes(), follows(model.layout).tobytes())
     if not len(crossings.leg):
-        return Paths(_whole(model, lengths), jnp.zeros((len(model.layout.muscles.names), model.n), q.dtype))
+        return Paths(
+            _whole(model, lengths), jnp.zeros((len(model.layout.muscles.names), model.n), q.dtype)
+        )
     angular, linear = _axes(frames, origin, tree.turning)
     slope = slopes(model, q)
-    angular, linear = (
-        gather_all(times(slope, v), crossings.joints) for v in (angular, linear)
-    )
+    angular, linear = (gather_all(times(slope, v), crossings.joints) for v in (angular, linear))
     wrench = cross(legs.point, legs.direction)
 
     def pick(v: Vector, index: np.ndarray) -> Vector:

@@ -99,7 +99,7 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
             body_mass=m.body_mass * ratio,
             body_subtreemass=m.body_subtreemass * ratio,
             body_inertia=inertia * ratio,
-        )
+        ),
     )
 
 

@@ -8,8 +8,8 @@ where ``A`` (n, m) are moments of fully active muscles on rigid tendons, ``tau``
 make and ``W`` how much of each coordinate's moment a reserve of one unit gives. What is left are
 the reserves. The dual has one unknown per coordinate instead of one per muscle:
 ``a = clip(A^T y, 0, 1)`` with ``e y / W^2 + A a = tau``, a piecewise linear, strongly monotone
-equation. A semismooth Newton method solves it in a few steps (Qi and Sun 1993, Math Program 58:353),
-and it gives the derivatives at once.
+equation. A semismooth Newton method solves it in a few steps (Qi and Sun 1993, Math Program
+58:353), and it gives the derivatives at once.
 """
 
 from typing import NamedTuple
@@ -76,7 +76,7 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
         tolerance = 1e-12 if b.dtype == jnp.float64 else 1e-5
 
         def go_on(state: tuple) -> jax.Array:
-            y, size, count = state
+            _, size, count = state
             return (size > tolerance * (1.0 + jnp.max(jnp.abs(b)))) & (count < _NEWTON)
 
         first = (start, jnp.asarray(jnp.inf, b.dtype), 0)
