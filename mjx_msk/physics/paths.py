@@ -12,7 +12,7 @@ As in ``physics.vectors``, everything is computed component by component along a
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -200,6 +200,11 @@ def _over(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(zero, 0.0, a / jnp.where(zero, 1.0, b))
 
 
+def _kept(values: Any) -> Any:
+    """Return the same values, computed once: XLA would fuse, and repeat, all that leads to them."""
+    return jax.lax.optimization_barrier(values)
+
+
 _Flat = tuple[jax.Array, jax.Array]
 
 
@@ -223,8 +228,10 @@ def _touching(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: _T
     sphere, one = jnp.asarray(t.sphere), np.eye(3)
     x = tuple(jnp.where(sphere, a, b) for a, b in zip(x, one[0], strict=True))
     y = tuple(jnp.where(sphere, a, b) for a, b in zip(y, one[1], strict=True))
+    x, y = _kept((x, y))
     d0, d1 = (dot(start, x), dot(start, y)), (dot(end, x), dot(end, y))
-    bends, t0, t1, arc = _around_circle(d0, d1, (dot(side, x), dot(side, y)), radius, t.sided)
+    d0, d1, toward = _kept((d0, d1, (dot(side, x), dot(side, y))))
+    bends, t0, t1, arc = _kept(_around_circle(d0, d1, toward, radius, t.sided))
     leg0, leg1 = _flat_length(_minus(t0, d0)), _flat_length(_minus(d1, t1))
     way = leg0 + radius * arc + leg1
     rise = jnp.where(sphere, 0.0, end[2] - start[2])
@@ -290,6 +297,7 @@ def _around_circle(
     free = (square0 < square) | (square1 < square) | (room < _TINY) | passes
     safe0, safe1 = jnp.where(free, 1.0, square0), jnp.where(free, 1.0, square1)
     root0, root1 = _root(square0 - square), _root(square1 - square)
+    free, safe0, safe1, root0, root1 = _kept((free, safe0, safe1, root0, root1))
 
     def touch(sign: float) -> tuple[_Flat, _Flat, jax.Array, jax.Array]:
         s = sign * radius
@@ -307,7 +315,7 @@ def _around_circle(
         good = jnp.where(sided, toward, -_flat_dot(gap, gap))
         return t0, t1, jnp.where(crossed, -1e4, good), crossed
 
-    plus, minus = touch(1.0), touch(-1.0)
+    plus, minus = _kept((touch(1.0), touch(-1.0)))
     first = plus[2] >= minus[2]
     t0 = (jnp.where(first, plus[0][0], minus[0][0]), jnp.where(first, plus[0][1], minus[0][1]))
     t1 = (jnp.where(first, plus[1][0], minus[1][0]), jnp.where(first, plus[1][1], minus[1][1]))
@@ -374,8 +382,8 @@ def _segments(model: Model, frames: Frames, origin: Vector) -> tuple[jax.Array, 
     if t.bent:
         frame, place = _surfaces(model, rotation, body)
         first, last = _part(starts, t.moving), _part(ends, t.moving)
-        seen = (turn_back(frame, subtract(p, place)) for p in (first, last, sides))
-        bend = _around(*seen, own.wrap_radius[t.wraps], _hashed(model.layout))
+        seen = [turn_back(frame, subtract(p, place)) for p in (first, last, sides)]
+        bend = _around(*_kept(seen), own.wrap_radius[t.wraps], _hashed(model.layout))
         lengths.append(bend.length)
         directions += [turn(frame, bend.first), turn(frame, bend.last)]
     points = _part(starts, 0, t.moving), _part(starts, t.moving), _part(ends, t.moving)
