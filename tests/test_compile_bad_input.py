@@ -97,6 +97,7 @@ def test_files_that_are_no_model_are_named(tmp_path, content, words):
         ("<socket_parent>/ground<", "<socket_parent>/bodyset/lower<", "OpenSim cannot load"),
         ("<socket_parent>/ground<", "<socket_parent>/bodyset/upper<", "have the same base frame"),
         ("<socket_parent>/ground<", "<socket_parent>/bodyset/nobody<", "could not find"),
+        ("names>bend<", "names><", "couples 'slide' to no coordinate"),
         ("names>bend<", "names>slide<", "coupled to itself"),
         ("names>bend<", "names>nothing<", "unknown independent coordinate"),
         (COUPLER, COUPLER + COUPLER.replace('"coupler"', '"more"'), "several constraints couple"),
