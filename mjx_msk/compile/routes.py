@@ -40,7 +40,7 @@ RARE = 0.02  #: of the poses: a surface that is touched less often is left out
 WORTH = 0.7  #: what a fit must bring an error down to, to replace what the source has
 _FIT_POSES, _FIT_STEPS = 100, 30  #: of the sampled ones, for fits
 _BENDS = 2  #: places where fits begin
-_ROUGH, _FINE = 5, 3  #: steps of every fit, and how many go on
+_ROUGH, _FINE = 8, 3  #: steps of every fit, and how many go on
 _RADII = (0.005, 0.02)  #: m, at which fits begin
 _DIGITS = 4  #: of fitted places in m: coarse, so that every machine writes the same model
 
