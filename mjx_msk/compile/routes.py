@@ -380,7 +380,8 @@ def _fitted(
     Every start is followed a little way, and the most promising ones to their ends.
     """
     part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
-    target, fits = wanted[chosen], []
+    target = wanted[chosen]
+    fits: list[tuple[float, int, partial[Wrap], np.ndarray]] = []
     for body, place, inwards, normal in _bends(gap, surfaces, rows, wanted):
         across = np.cross(normal, inwards)
         frame = Frame(place, np.stack([inwards, across / np.linalg.norm(across), normal], axis=1))
