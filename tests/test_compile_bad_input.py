@@ -88,6 +88,7 @@ def test_files_that_are_no_model_are_named(tmp_path, content, words):
         ("<x>-1 -0.25 0.5", "<x>-1 0.5 -0.25", "not all of them ascending"),
         ("<x>-1 -0.25 0.5", "<x>-1 0.5", "4 x"),
         ("<coefficients>1 0<", "<coefficients>1<", "has fewer than two coefficients"),
+        ("<coefficients>1 0<", "<coefficients>1 0 0<", "one coordinate has 3 coefficients"),
         ('"flexion"', '"bend"', "2 coordinates are called 'bend'"),
         ("<objects></objects></WrapObj", f"<objects>{osim_arm.CYLINDER}</objects></WrapObj",
          "2 wrapping surfaces are called 'elbow_cylinder'"),
