@@ -26,7 +26,6 @@ class _Tables(NamedTuple):
     free: np.ndarray  #: (F, 7) entries of ``q`` that belong to each free joint
     scalar: np.ndarray  #: entries of ``q`` of scalar coordinates
     joints: np.ndarray  #: scalar joints
-    joint_order: np.ndarray  #: their places in (independent, dependent)
     qpos_order: np.ndarray  #: each entry of qpos in (free, scalar joints)
     qvel_order: np.ndarray  #: each entry of qvel in (free, scalar joints)
     follows: np.ndarray  #: (n, nv) 1 where an entry of qvel follows a coordinate
@@ -65,7 +64,6 @@ def _tables(layout: Layout) -> _Tables:
         free=np.array(places, int).reshape(-1, 7),
         scalar=np.array(scalars, int),
         joints=np.array(scalar, int),
-        joint_order=np.array([values.index(j) for j in scalar], int),
         qpos_order=np.array(order(7), int),
         qvel_order=np.array(order(6), int),
         follows=follows,
@@ -85,7 +83,7 @@ def _values(model: Model, x: jax.Array) -> jax.Array:
         for power in reversed(range(model.polynomial.shape[1])):
             tied = tied * driver + model.polynomial[start:end, power]
         values = jnp.concatenate([values, tied])
-    return values[tables.joint_order] * model.growth[tables.joints]
+    return values[np.array(layout.joint_order, int)] * model.growth[tables.joints]
 
 
 def _slopes(model: Model, x: jax.Array) -> jax.Array:
