@@ -55,6 +55,7 @@ OPENSIM_MODEL = DATA / "models" / "RajagopalLaiUhlrich2023.osim"
 CUTOFF_HZ = 6.0  #: of the coordinates in the stored results; forces are as they are
 WINDOW_S, STEP_S = 0.1, 1e-3  #: of the re-simulation
 ENGINE_STEP_S = 2.5e-4  #: the C engine holds ties by a spring of twice this time constant
+CHUNK = 1024  #: frames of inverse dynamics at a time
 C_WINDOWS = 4  #: windows of a trial that the C engine integrates too
 Part = Literal["speed", "compile", "exact", "trials"]
 
@@ -158,10 +159,8 @@ def speed_table(repeats: int) -> Table:
     tau = jax.jit(jax.vmap(partial(inverse_dynamics, model)))(q, qd, qdd)
     rows = []
     for name, function in functions(model).items():
-        if "50 steps of RK4, gradient" == name and batch == 512:
-            count = 64  # a frame takes long enough
-        else:
-            count = batch
+        # a frame of this takes long enough
+        count = 64 if name == "50 steps of RK4, gradient" and batch == 512 else batch
         third = qdd if name.startswith("inverse") else tau
         compiled = jax.jit(jax.vmap(function))
         args = q[:count], qd[:count], third[:count]
@@ -377,8 +376,12 @@ def measure(trial: Trial) -> Result:
     inverse = jax.jit(jax.vmap(lambda *a: inverse_dynamics(model, *a[:3], bodies, Loads(*a[3:]))))
 
     def moments(at: np.ndarray) -> np.ndarray:
-        motion = (spline(at), spline.derivative(1)(at), spline.derivative(2)(at))
-        return np.asarray(inverse(*map(jnp.asarray, motion), *loads(at)))
+        found = []
+        for k in range(0, len(at), CHUNK):  # one compiled shape
+            t = np.pad(at[k : k + CHUNK], (0, max(0, k + CHUNK - len(at))), mode="edge")
+            motion = (spline(t), spline.derivative(1)(t), spline.derivative(2)(t))
+            found.append(np.asarray(inverse(*map(jnp.asarray, motion), *loads(t))))
+        return np.concatenate(found)[: len(at)]
 
     table = read_table(trial.file("_id_opensim.sto"))
     expected = moment_columns(model, table)
@@ -388,7 +391,9 @@ def measure(trial: Trial) -> Result:
         if name in expected and np.abs(expected[name]).max() > 0.5:  # N m: else nothing to speak of
             rms = np.sqrt(np.mean((found[:, k] - expected[name]) ** 2))
             errors[name] = 100 * float(rms / np.abs(expected[name]).max())
-    return Result(trial, len(times), errors, *resimulated(spec, model, spline, bodies, loads, moments, times))
+    return Result(
+        trial, len(times), errors, *resimulated(spec, model, spline, bodies, loads, moments, times)
+    )
 
 
 def moment_columns(model: Model, table: Any) -> dict[str, np.ndarray]:
@@ -440,8 +445,8 @@ def resimulated(
     chosen = np.unique(np.linspace(0, count - 1, C_WINDOWS).astype(int))
     far = 0.0
     for w in chosen:
-        end = engine_window(mj, model, begin[w], jax.tree.map(lambda x, w=w: x[w], starts),
-                            grid, np.asarray(tau), loads(grid), bodies, steps)  # fmt: skip
+        state = jax.tree.map(lambda x, w=w: x[w], starts)
+        end = engine_window(mj, model, begin[w], state, moments, loads, bodies)
         ours = np.asarray(found.q[w, -1])
         far = max(far, float(np.abs(end[list(model.layout.independent)] - ours).max()))
     return count, deg, mm, far
@@ -464,34 +469,32 @@ def skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
 
 
 def engine_window(
-    mj: mujoco.MjModel, model: Model, start: float, state: State, grid: np.ndarray,
-    tau: np.ndarray, loads: Loads, bodies: tuple[int, ...], steps: int,
+    mj: mujoco.MjModel, model: Model, start: float, state: State,
+    moments: Callable, loads: Callable, bodies: tuple[int, ...],
 ) -> np.ndarray:  # fmt: skip
     """Return the C engine's qpos after a window under the same torques and forces."""
+    steps = round(WINDOW_S / mj.opt.timestep)
+    half = 0.5 * mj.opt.timestep
+    grid = start + half * np.arange(2 * steps + 1)
+    tau, arrays = moments(grid), [np.asarray(x) for x in loads(grid)]
     data = mujoco.MjData(mj)
     data.qpos[:] = full_position(model, state.q)
     data.qvel[:] = full_velocity(model, state.q, state.qd)
     independent = list(model.layout.independent)
-    arrays = [np.asarray(x) for x in loads]
     names = [model.layout.body_names[b] for b in bodies]
     ids = [mj.body(name).id for name in names]
-    half = grid[1] - grid[0]
-
-    def between(x: np.ndarray, place: float) -> np.ndarray:
-        k = min(int(place), len(grid) - 2)
-        return (k + 1 - place) * x[k] + (place - k) * x[k + 1]
 
     def act(_: mujoco.MjModel, d: mujoco.MjData) -> None:
-        place = min((start + d.time - grid[0]) / half, len(grid) - 1.0)
+        k = round(d.time / half)
         d.qfrc_applied[:] = 0.0
-        d.qfrc_applied[independent] = between(tau, place)
+        d.qfrc_applied[independent] = tau[k]
         for i, body in enumerate(ids):
-            force, point, moment = (between(x[:, i], place) for x in arrays)
+            force, point, moment = (x[k, i] for x in arrays)
             mujoco.mj_applyFT(mj, d, force, moment, point, body, d.qfrc_applied)
 
     mujoco.set_mjcb_control(act)
     try:
-        for _ in range(round(steps * STEP_S / mj.opt.timestep)):
+        for _ in range(steps):
             mujoco.mj_step(mj, data)
     finally:
         mujoco.set_mjcb_control(None)
