@@ -13,6 +13,7 @@ trials   joint moments under measured forces against `_id_opensim.sto`, and moti
 """
 
 import csv
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ OPENSIM_MODEL = DATA / "models" / "RajagopalLaiUhlrich2023.osim"
 CUTOFF_HZ = 6.0  #: of the coordinates in the stored results; forces are as they are
 WINDOW_S, STEP_S = 0.1, 1e-3  #: of the re-simulation
 ENGINE_STEP_S = 2.5e-4  #: the C engine holds ties by a spring of twice this time constant
-CHUNK = 1024  #: frames of inverse dynamics at a time
+CHUNK, WINDOWS = 1024, 16  #: frames of inverse dynamics, and windows, at a time
 C_WINDOWS = 4  #: windows of a trial that the C engine integrates too
 Part = Literal["speed", "compile", "exact", "trials"]
 
@@ -366,21 +367,44 @@ def plates_of(trial: Trial, model: Model) -> tuple[tuple[int, ...], Callable[[np
     return bodies, at
 
 
+@functools.cache
+def subject(path: Path) -> mujoco.MjSpec:
+    return compile_osim(path)
+
+
+@partial(jax.jit, static_argnums=0)
+def inverse(bodies: tuple[int, ...], model: Model, *motion: Any) -> jax.Array:
+    """Return the generalized forces of a chunk of frames."""
+    return jax.vmap(lambda *a: inverse_dynamics(model, *a[:3], bodies, a[3]))(*motion)
+
+
+@partial(jax.jit, static_argnums=0)
+def windows(bodies: tuple[int, ...], model: Model, acting: Any, states: State) -> State:
+    """Return the states (W, steps + 1, ...) of windows, each driven by samples of its own."""
+
+    def run(acting: Any, state: State) -> State:
+        signal = Signal(0.0, STEP_S / 2, acting)
+        steps = round(WINDOW_S / STEP_S)
+        drive = lambda t, _: Drive(*signal.at(t))  # noqa: E731
+        return rollout(model, drive, state, step=STEP_S, steps=steps, bodies=bodies)
+
+    return jax.vmap(run)(acting, states)
+
+
 def measure(trial: Trial) -> Result:
     """Compile a subject and run one of its trials."""
-    spec = compile_osim(trial.folder / "model.osim")
+    spec = subject(trial.folder / "model.osim")
     model = Model.from_spec(spec)
     times, q = coordinates_of(trial, model)
     spline = motion_spline(times, q, CUTOFF_HZ)
     bodies, loads = plates_of(trial, model)
-    inverse = jax.jit(jax.vmap(lambda *a: inverse_dynamics(model, *a[:3], bodies, Loads(*a[3:]))))
 
     def moments(at: np.ndarray) -> np.ndarray:
         found = []
         for k in range(0, len(at), CHUNK):  # one compiled shape
             t = np.pad(at[k : k + CHUNK], (0, max(0, k + CHUNK - len(at))), mode="edge")
             motion = (spline(t), spline.derivative(1)(t), spline.derivative(2)(t))
-            found.append(np.asarray(inverse(*map(jnp.asarray, motion), *loads(t))))
+            found.append(np.asarray(inverse(bodies, model, *map(jnp.asarray, motion), loads(t))))
         return np.concatenate(found)[: len(at)]
 
     table = read_table(trial.file("_id_opensim.sto"))
@@ -419,25 +443,21 @@ def resimulated(
     """Return windows, RMS deg and mm, and the greatest difference to the C engine."""
     steps = round(WINDOW_S / STEP_S)
     count = int((times[-1] - times[0]) / WINDOW_S + 1e-9)
-    half = STEP_S / 2  # RK4 asks for the middle of steps
-    grid = times[0] + half * np.arange(2 * steps * count + 1)
-    grid = np.minimum(grid, times[-1])
-    tau = jnp.asarray(moments(grid))
-    acting = Signal(times[0], half, (tau, loads(grid)))
     begin = times[0] + WINDOW_S * np.arange(count)
+    # RK4 asks for the middle of steps
+    grid = np.minimum(begin[:, None] + STEP_S / 2 * np.arange(2 * steps + 1), times[-1])
+    tau = moments(grid.ravel()).reshape(*grid.shape, model.n)
+    acting = loads(grid.ravel())
+    acting = jax.tree.map(lambda x: x.reshape(*grid.shape, *x.shape[1:]), acting)
     starts = State(jnp.asarray(spline(begin)), jnp.asarray(spline.derivative(1)(begin)))
-
-    @jax.jit
-    @partial(jax.vmap, in_axes=(None, 0, 0))
-    def run(acting: Signal, state: State, start: jax.Array) -> State:
-        def drive(t: jax.Array, state: State) -> Drive:
-            return Drive(*acting.at(t))
-
-        return rollout(model, drive, state, step=STEP_S, steps=steps, start=start, bodies=bodies)
-
-    found = run(acting, starts, jnp.asarray(begin))
+    pieces = []
+    for k in range(0, count, WINDOWS):
+        index = np.minimum(np.arange(k, k + WINDOWS), count - 1)
+        piece = jax.tree.map(lambda x, i=index: x[i], ((jnp.asarray(tau), acting), starts))
+        pieces.append(np.asarray(windows(bodies, model, *piece).q))
+    found = np.concatenate(pieces)[:count]
     wanted = np.stack([spline(t + STEP_S * np.arange(steps + 1)) for t in begin])
-    error = np.asarray(found.q) - wanted
+    error = found - wanted
     rotational = np.array(model.layout.rotational)
     deg = float(np.rad2deg(np.sqrt(np.mean(error[..., rotational] ** 2))))
     mm = 1e3 * float(np.sqrt(np.mean(error[..., ~rotational] ** 2)))
@@ -447,7 +467,7 @@ def resimulated(
     for w in chosen:
         state = jax.tree.map(lambda x, w=w: x[w], starts)
         end = engine_window(mj, model, begin[w], state, moments, loads, bodies)
-        ours = np.asarray(found.q[w, -1])
+        ours = found[w, -1]
         far = max(far, float(np.abs(end[list(model.layout.independent)] - ours).max()))
     return count, deg, mm, far
 
@@ -460,6 +480,7 @@ def skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
     mj = spec.compile()
     off = mujoco.mjtDisableBit
     mj.opt.disableflags |= off.mjDSBL_CONTACT | off.mjDSBL_LIMIT
+    mj.eq_active0[mj.eq_obj2id < 0] = 0  # what only holds a coordinate still
     mj.dof_damping[:], mj.jnt_stiffness[:], mj.dof_frictionloss[:] = 0.0, 0.0, 0.0
     mj.opt.timestep = ENGINE_STEP_S
     mj.opt.integrator = mujoco.mjtIntegrator.mjINT_RK4
