@@ -105,7 +105,9 @@ def test_free_joints_move_as_in_the_c_engine(free, scheme, tolerance):
 def test_forward_undoes_inverse_with_a_free_joint(free):
     state, qdd = free_state(), jnp.arange(7.0)
     tau = inverse_dynamics(free, state.q, state.qd, qdd)
-    np.testing.assert_allclose(forward_dynamics(free, state.q, state.qd, tau), qdd, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(
+        forward_dynamics(free, state.q, state.qd, tau), qdd, rtol=1e-10, atol=1e-10
+    )
 
 
 def test_a_displacement_is_the_difference(free):

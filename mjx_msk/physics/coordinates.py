@@ -173,7 +173,7 @@ def normalized(model: Model, q: jax.Array) -> jax.Array:
     """Return ``q`` with quaternions of length one."""
     for place in _tables(model.layout).free:
         length = jnp.sqrt(jnp.sum(q[place[3:]] ** 2))
-        q = q.at[place[3:]].divide(length)
+        q = q.at[place[3:]].set(q[place[3:]] / length)
     return q
 
 
