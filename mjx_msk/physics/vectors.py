@@ -47,6 +47,11 @@ def times(factor: jax.Array, a: Vector) -> Vector:
     return factor * a[0], factor * a[1], factor * a[2]
 
 
+def each(a: Vector, b: Vector) -> Vector:
+    """Return the products of components."""
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
+
+
 def dot(a: Vector, b: Vector) -> jax.Array:
     """Return a . b."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
