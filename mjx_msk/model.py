@@ -54,6 +54,13 @@ class Layout:
         return {name: i for i, name in enumerate(self.site_names)}
 
     @cached_property
+    def joint_order(self) -> tuple[int, ...]:
+        """Return the place of each joint that is not free in (scalar, dependent) joints."""
+        scalar = (j for j in self.independent if j not in self.free)
+        place = {joint: i for i, joint in enumerate((*scalar, *self.dependent))}
+        return tuple(place[joint] for joint in sorted(place))
+
+    @cached_property
     def contact_feet(self) -> tuple[int, ...]:
         """Return the foot of each contact sphere: 0 right, 1 left."""
         return tuple(0 if name.split("/")[1] == "r" else 1 for name in self.contact_names)

@@ -184,7 +184,9 @@ def test_static_optimisation_is_bounded_least_squares(x64):
         exact = lsq_linear(rows, np.r_[b, np.zeros(20)], (0, 1), tol=1e-14, method="bvls").x
         np.testing.assert_allclose(ours, exact, atol=1e-8)
         way = rng.normal(0, 1, 8)
-        slope = jax.jvp(partial(least_activation, jnp.array(A), reserve=jnp.ones(8)), (b,), (way,))[1]
+        slope = jax.jvp(partial(least_activation, jnp.array(A), reserve=jnp.ones(8)), (b,), (way,))[
+            1
+        ]
         h = 1e-6
         both = [
             least_activation(jnp.array(A), jnp.array(b + s * h * way), jnp.ones(8)) for s in (1, -1)

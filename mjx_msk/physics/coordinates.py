@@ -10,6 +10,7 @@ through ``g`` unchanged. Without free joints ``q`` and ``qd`` both have n entrie
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -26,7 +27,6 @@ class _Tables(NamedTuple):
     free: np.ndarray  #: (F, 7) entries of ``q`` that belong to each free joint
     scalar: np.ndarray  #: entries of ``q`` of scalar coordinates
     joints: np.ndarray  #: scalar joints
-    joint_order: np.ndarray  #: their places in (independent, dependent)
     qpos_order: np.ndarray  #: each entry of qpos in (free, scalar joints)
     qvel_order: np.ndarray  #: each entry of qvel in (free, scalar joints)
     follows: np.ndarray  #: (n, nv) 1 where an entry of qvel follows a coordinate
@@ -65,7 +65,6 @@ def _tables(layout: Layout) -> _Tables:
         free=np.array(places, int).reshape(-1, 7),
         scalar=np.array(scalars, int),
         joints=np.array(scalar, int),
-        joint_order=np.array([values.index(j) for j in scalar], int),
         qpos_order=np.array(order(7), int),
         qvel_order=np.array(order(6), int),
         follows=follows,
@@ -77,6 +76,11 @@ def follows(layout: Layout) -> np.ndarray:
     return _tables(layout).follows
 
 
+def _chosen(values: jax.Array, indices: Sequence[int] | np.ndarray) -> jax.Array:
+    """Return ``values[indices]``."""
+    return gather(values, np.eye(values.shape[0])[:, np.asarray(indices, int)])
+
+
 def _values(model: Model, x: jax.Array) -> jax.Array:
     """Return the values of all scalar joints for the scalar coordinates ``x``.
 
@@ -85,12 +89,12 @@ def _values(model: Model, x: jax.Array) -> jax.Array:
     layout, tables = model.layout, _tables(model.layout)
     values = x
     for start, end in layout.rounds:
-        driver = values[np.array(layout.driver[start:end])]
+        driver = _chosen(values, layout.driver[start:end])
         tied = jnp.zeros_like(driver)
         for power in reversed(range(model.polynomial.shape[1])):
             tied = tied * driver + model.polynomial[start:end, power]
         values = jnp.concatenate([values, tied])
-    return values[tables.joint_order] * model.growth[tables.joints]
+    return _chosen(values, layout.joint_order) * _chosen(model.growth, tables.joints)
 
 
 def _slopes(model: Model, x: jax.Array) -> jax.Array:
@@ -109,13 +113,13 @@ def _with_free(tables: _Tables, scalar: jax.Array, free: float) -> jax.Array:
 def slopes(model: Model, q: jax.Array) -> jax.Array:
     """Return the only entry of each row of ``G = dg/dq``, (nv,)."""
     tables = _tables(model.layout)
-    return _with_free(tables, _slopes(model, q[tables.scalar]), 1.0)
+    return _with_free(tables, _slopes(model, _chosen(q, tables.scalar)), 1.0)
 
 
 def full_position(model: Model, q: jax.Array) -> jax.Array:
     """Return ``qpos = g(q)``, (nq,), for independent coordinates ``q``, rad or m."""
     tables = _tables(model.layout)
-    values = _values(model, q[tables.scalar])
+    values = _values(model, _chosen(q, tables.scalar))
     if not len(tables.free):
         return values
     return jnp.concatenate([q[tables.free.ravel()], values])[tables.qpos_order]
@@ -129,7 +133,7 @@ def full_velocity(model: Model, q: jax.Array, qd: jax.Array) -> jax.Array:
 def full_acceleration(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array) -> jax.Array:
     """Return ``qacc = G(q) qdd + dG/dt qd``, (nv,)."""
     tables = _tables(model.layout)
-    x = q[tables.scalar]
+    x = _chosen(q, tables.scalar)
     slope, bend = jax.jvp(lambda at: _slopes(model, at), (x,), (jnp.ones_like(x),))
     slope, bend = _with_free(tables, slope, 1.0), _with_free(tables, bend, 0.0)
     return slope * gather(qdd, tables.follows) + bend * gather(qd, tables.follows) ** 2
@@ -180,7 +184,7 @@ def normalized(model: Model, q: jax.Array) -> jax.Array:
     """Return ``q`` with quaternions of length one."""
     for place in _tables(model.layout).free:
         length = jnp.sqrt(jnp.sum(q[place[3:]] ** 2))
-        q = q.at[place[3:]].divide(length)
+        q = q.at[place[3:]].set(q[place[3:]] / length)
     return q
 
 
@@ -191,14 +195,15 @@ def _speeds(tables: _Tables) -> tuple[np.ndarray, np.ndarray]:
     return free[:, :6], scalar
 
 
-def _exponential(half: jax.Array) -> tuple[jax.Array, ...]:
+def _exponential(half: jax.Array) -> Quaternion:
     """Return the quaternion of a rotation vector ``2 half``; smooth at zero."""
     squared = jnp.sum(half**2)
     small = squared < 1e-8
     angle = jnp.sqrt(jnp.where(small, 1.0, squared))
     cosine = jnp.where(small, 1.0 - squared / 2.0, jnp.cos(angle))
     share = jnp.where(small, 1.0 - squared / 6.0, jnp.sin(angle) / angle)
-    return cosine, *(share * half)
+    x, y, z = share * half
+    return cosine, x, y, z
 
 
 def difference(model: Model, q: jax.Array, start: jax.Array) -> jax.Array:

@@ -30,6 +30,7 @@ from mjx_msk.physics.vectors import (
     add,
     cross,
     dot,
+    each,
     gather,
     gather_all,
     matrix,
@@ -114,8 +115,7 @@ def _inverse(
     force = times(model.mjx.body_mass, subtract(acceleration, gravity))
     own_omega, own_alpha = turn_back(at.principal, omega), turn_back(at.principal, alpha)
     inertia = vector(model.mjx.body_inertia)
-    spin = tuple(i * w for i, w in zip(inertia, own_omega, strict=True))
-    change = tuple(i * a for i, a in zip(inertia, own_alpha, strict=True))
+    spin, change = each(inertia, own_omega), each(inertia, own_alpha)
     torque = turn(at.principal, add(change, cross(own_omega, spin)))
     needed = _Spatial(add(torque, cross(at.arm, force)), force)
     if loads is None:
@@ -144,7 +144,9 @@ def generalized_force(
 ) -> jax.Array:
     """Return the generalized force (n,) of ``loads`` on ``bodies`` (indices, one per load)."""
     at = _at(model, q)
-    return reduce_force(model, q, _dof_forces(at, _applied(at, bodies, loads)))
+    wrench = _applied(at, bodies, loads)
+    assert wrench is not None
+    return reduce_force(model, q, _dof_forces(at, wrench))
 
 
 def inverse_dynamics(
@@ -238,7 +240,7 @@ def energy(model: Model, q: jax.Array, qd: jax.Array) -> Energy:
     center = add(body.linear, cross(body.angular, at.arm))
     spin = turn_back(at.principal, body.angular)
     mass, inertia = model.mjx.body_mass, vector(model.mjx.body_inertia)
-    rotation = dot(spin, tuple(i * w for i, w in zip(inertia, spin, strict=True)))
+    rotation = dot(spin, each(inertia, spin))
     kinetic = jnp.sum(mass * dot(center, center) + rotation)
     kinetic = 0.5 * (kinetic + jnp.sum(model.mjx.dof_armature * qvel**2))
     height = dot(vector(model.mjx.opt.gravity), add(at.arm, at.origin))

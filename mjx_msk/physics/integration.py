@@ -206,7 +206,7 @@ def integrate(
     derivatives recompute between checkpoints (``diffrax.RecursiveCheckpointAdjoint``).
     """
 
-    def rate(t: jax.Array, at: State, _: None) -> State:
+    def rate(t: Any, at: State, _: None) -> State:
         return _rate(model, drive, bodies, t, at)
 
     solution = diffrax.diffeqsolve(

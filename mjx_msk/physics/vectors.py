@@ -42,9 +42,14 @@ def subtract(a: Vector, b: Vector) -> Vector:
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-def times(factor: jax.Array, a: Vector) -> Vector:
+def times(factor: jax.Array | np.ndarray, a: Vector) -> Vector:
     """Return ``factor`` a."""
     return factor * a[0], factor * a[1], factor * a[2]
+
+
+def each(a: Vector, b: Vector) -> Vector:
+    """Return the products of components."""
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
 
 
 def dot(a: Vector, b: Vector) -> jax.Array:
