@@ -12,7 +12,7 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.assemble import Evidence, assemble, in_travel_frame
 from mjx_msk.fit.balance import central_differences
 from mjx_msk.fit.clock import evenly
-from mjx_msk.fit.derivatives import derivatives, lowpass
+from mjx_msk.fit.derivatives import smooth_motion
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
@@ -133,9 +133,8 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         _check_pelvis_is_held(run, generic, names, fit.undetermined)
         spec = scaled_spec(spec, fit.base, fit.log_segments, mass)
         model = Model.from_spec(spec)
-        q = lowpass(fit.q, 1.0 / dt, MARKER_CUTOFF_HZ)
+        q, qd, qdd = smooth_motion(time, fit.q, MARKER_CUTOFF_HZ)
         touching, pushing = sole_touch(model, q, dt, options.treadmill)
-    qd, qdd = derivatives(time, q)
     evidence = Evidence(
         time=time,
         q=q,
