@@ -109,10 +109,8 @@ _Knot = tuple[float, float, float]  #: x, y, slope
 def _corner(start: _Knot, end: _Knot, curviness: float) -> np.ndarray:
     """Return six control points (6, 2): a curve that follows the corner of two tangents."""
     (x0, y0, s0), (x1, y1, s1) = start, end
-    if abs(s0 - s1) > 1.5e-8:
-        x = (y1 - y0 - x1 * s1 + x0 * s0) / (s0 - s1)
-    else:
-        x = (x0 + x1) / 2
+    parallel = abs(s0 - s1) < 1.5e-8
+    x = (x0 + x1) / 2 if parallel else (y1 - y0 - x1 * s1 + x0 * s0) / (s0 - s1)
     corner = np.array([x, (x - x1) * s1 + y1])
     ends = np.array([[x0, y0], [x1, y1]])
     first, last = ends + curviness * (corner - ends)

@@ -41,7 +41,7 @@ class Layout:
     coupled: tuple[tuple[str, str, tuple[float, ...]], ...]  #: coordinates without a joint
     contact_names: tuple[str, ...]  #: foot contact spheres
     contact_bodies: tuple[int, ...]
-    muscles: MuscleLayout = MuscleLayout()
+    muscles: MuscleLayout
 
     @cached_property
     def coordinate_index(self) -> dict[str, int]:

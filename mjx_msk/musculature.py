@@ -73,7 +73,8 @@ def read_muscles(mj: mujoco.MjModel, texts: dict[str, str]) -> tuple[MuscleLayou
     ``texts`` are the compiler's notes (``muscle_curves/1``). Other muscles are in ``left_out``.
     """
     reader = _Paths(mj)
-    kept, left_out = [], []
+    kept: list[int] = []
+    left_out: list[str] = []
     for actuator in range(mj.nu):
         if mj.actuator_gaintype[actuator] != mujoco.mjtGain.mjGAIN_MUSCLE:
             continue

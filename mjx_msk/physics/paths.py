@@ -144,7 +144,9 @@ def _crossings(layout: Layout, moved: bytes, follows: bytes) -> _Crossings:
     follow = np.frombuffer(follows).reshape(n, -1)
     twists: dict[tuple[int, int, int], int] = {}
     columns: list[np.ndarray] = []
-    legs, used, weights = [], [], []
+    legs: list[int] = []
+    used: list[int] = []
+    weights: list[float] = []
     cells: dict[tuple[int, int], list[int]] = {}
     for leg, (start, end) in enumerate(tables.leg_bodies):
         relative = moves[:, end] - moves[:, start]
@@ -214,48 +216,57 @@ class _Bend(NamedTuple):
     length: jax.Array
     first: Vector  #: direction of the leg to the surface
     last: Vector  #: direction of the leg from the surface
-    turned: jax.Array  #: d length / d radius
 
 
-def _touching(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: _Tables) -> _Bend:
-    """Return the paths round surfaces from ``start`` to ``end``, in the surfaces' frames."""
-    x = _unit(start)
+def _around(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: _Tables) -> _Bend:
+    """Return the paths round surfaces from ``start`` to ``end``, in the surfaces' frames.
+
+    Across the normal n of the circle that a path bends round, the legs from p0 and to p1 have the
+    directions ``-(r0 p0 + s r n x p0) / p0^2`` and ``(r1 p1 - s r n x p1) / p1^2`` with
+    ``r0^2 = p0^2 - r^2``, r1 alike; s = +-1 is the way round. Along a cylinder's axis paths rise
+    evenly. Which way, and whether at all, does not change smoothly and has no derivative.
+    """
+    sphere = jnp.asarray(t.sphere)
     normal = cross(start, end)
     flat = dot(normal, normal) < _TINY**2
-    other = _across(x)
-    normal = _unit(tuple(jnp.where(flat, o, c) for o, c in zip(other, normal, strict=True)))
-    y = _unit(cross(normal, x))
-    sphere, one = jnp.asarray(t.sphere), np.eye(3)
-    x = tuple(jnp.where(sphere, a, b) for a, b in zip(x, one[0], strict=True))
-    y = tuple(jnp.where(sphere, a, b) for a, b in zip(y, one[1], strict=True))
-    x, y = _kept((x, y))
-    d0, d1 = (dot(start, x), dot(start, y)), (dot(end, x), dot(end, y))
-    d0, d1, toward = _kept((d0, d1, (dot(side, x), dot(side, y))))
-    bends, t0, t1, arc = _kept(_around_circle(d0, d1, toward, radius, t.sided))
-    leg0, leg1 = _flat_length(_minus(t0, d0)), _flat_length(_minus(d1, t1))
-    way = leg0 + radius * arc + leg1
+    axis = vector(jnp.array([0.0, 0.0, 1.0], start[0].dtype))
+    normal = _choose(sphere, _unit(_choose(flat, _across(_unit(start)), normal)), axis)
+    fixed = jax.lax.stop_gradient((start, end, side, normal, radius))
+    bends, sign, arc = _kept(_way_round(*fixed, t))
+    p0 = (start[0], start[1], jnp.where(sphere, start[2], 0.0))
+    p1 = (end[0], end[1], jnp.where(sphere, end[2], 0.0))
+    square0, square1 = (jnp.where(bends, dot(p, p), 1.0) for p in (p0, p1))
+    square = jnp.where(bends, radius**2, 0.0)
+    root0, root1, turning = _root(square0 - square), _root(square1 - square), sign * radius
+    u0 = times(-1.0 / square0, add(times(root0, p0), times(turning, cross(normal, p0))))
+    u1 = times(1.0 / square1, subtract(times(root1, p1), times(turning, cross(normal, p1))))
+    u0, u1, legs = _kept((u0, u1, root0 + root1))
+    way = _way(p0, p1, radius, u0, u1, legs, arc)
     rise = jnp.where(sphere, 0.0, end[2] - start[2])
-    bent = (way, rise, jnp.zeros_like(way))
-    whole = _length(bent)
-    share = _over(way, whole)
-    up = _over(rise, whole)
-    axis = (jnp.zeros_like(up), jnp.zeros_like(up), up)
-
-    def leg(along: _Flat) -> Vector:
-        a, b = along
-        size = _flat_length(along)
-        a, b = _over(a, size) * share, _over(b, size) * share
-        return add(times(a, x), times(b, y), axis)
-
+    whole = _length((way, rise, jnp.zeros_like(way)))
+    share, up = _over(way, whole), times(_over(rise, whole), axis)
     straight = subtract(end, start)
     direct = _unit(straight)
-    choose = functools.partial(_choose, bends)
     return _Bend(
         length=jnp.where(bends, whole, _length(straight)),
-        first=choose(leg(_minus(t0, d0)), direct),
-        last=choose(leg(_minus(d1, t1)), direct),
-        turned=jnp.where(bends, arc * share, 0.0),
+        first=_choose(bends, add(times(share, u0), up), direct),
+        last=_choose(bends, add(times(share, u1), up), direct),
     )
+
+
+@jax.custom_jvp
+def _way(
+    p0: Vector, p1: Vector, radius: jax.Array, u0: Vector, u1: Vector, legs: jax.Array, arc: Any
+) -> jax.Array:
+    """Return how long paths round circles are; derivatives by the envelope theorem."""
+    return legs + radius * arc
+
+
+@_way.defjvp
+def _way_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    _, _, radius, u0, u1, legs, _ = primals
+    way = _way(*primals)
+    return way, dot(u1, tangents[1]) - dot(u0, tangents[0]) + (way - legs) / radius * tangents[2]
 
 
 def _choose(condition: jax.Array, a: Vector, b: Vector) -> Vector:
@@ -283,17 +294,22 @@ def _flat_dot(a: _Flat, b: _Flat) -> jax.Array:
     return a[0] * b[0] + a[1] * b[1]
 
 
-def _around_circle(
-    d0: _Flat, d1: _Flat, side: _Flat, radius: jax.Array, sided: np.ndarray
-) -> tuple[jax.Array, _Flat, _Flat, jax.Array]:
-    """Return whether a path bends round a circle, where it touches it, and the arc's angle."""
+def _way_round(
+    start: Vector, end: Vector, side: Vector, normal: Vector, radius: jax.Array, t: _Tables
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return whether a path bends round a surface, which way (1 or -1), and the arc's angle."""
+    sphere, sided = jnp.asarray(t.sphere), jnp.asarray(t.sided)
+    one = jnp.eye(2, 3, dtype=radius.dtype)
+    x = _choose(sphere, _unit(start), vector(one[0]))
+    y = _choose(sphere, _unit(cross(normal, x)), vector(one[1]))
+    d0, d1, toward = _kept(tuple((dot(v, x), dot(v, y)) for v in (start, end, side)))
     square = radius**2
     square0, square1 = _flat_dot(d0, d0), _flat_dot(d1, d1)
     way = _minus(d1, d0)
     room = _flat_dot(way, way)
     nearest_at = jnp.clip(_over(-_flat_dot(way, d0), room), 0.0, 1.0)
     nearest = (d0[0] + nearest_at * way[0], d0[1] + nearest_at * way[1])
-    passes = (_flat_dot(nearest, nearest) > square) & (~sided | (_flat_dot(side, nearest) >= 0.0))
+    passes = (_flat_dot(nearest, nearest) > square) & (~sided | (_flat_dot(toward, nearest) >= 0.0))
     free = (square0 < square) | (square1 < square) | (room < _TINY) | passes
     safe0, safe1 = jnp.where(free, 1.0, square0), jnp.where(free, 1.0, square1)
     root0, root1 = _root(square0 - square), _root(square1 - square)
@@ -310,9 +326,10 @@ def _around_circle(
             (d1[1] * square + s * d1[0] * root1) / safe1,
         )
         middle, gap = (t0[0] + t1[0], t0[1] + t1[1]), _minus(t0, t1)
-        toward = _over(_flat_dot(middle, side), _flat_length(middle) * _flat_length(side)) * radius
+        near = _flat_dot(middle, toward)
+        near = _over(near, _flat_length(middle) * _flat_length(toward)) * radius
         crossed = _segments_cross(d0, t0, d1, t1)
-        good = jnp.where(sided, toward, -_flat_dot(gap, gap))
+        good = jnp.where(sided, near, -_flat_dot(gap, gap))
         return t0, t1, jnp.where(crossed, -1e4, good), crossed
 
     plus, minus = _kept((touch(1.0), touch(-1.0)))
@@ -321,11 +338,9 @@ def _around_circle(
     t1 = (jnp.where(first, plus[1][0], minus[1][0]), jnp.where(first, plus[1][1], minus[1][1]))
     bends = ~free & ~jnp.where(first, plus[3], minus[3])
     turning = t0[0] * t1[1] - t0[1] * t1[0]
-    turning = jnp.where(first, -turning, turning)
-    along = _flat_dot(t0, t1)
-    still = ~bends | (turning**2 + along**2 <= 0.0)
-    angle = jnp.arctan2(jnp.where(still, 0.0, turning), jnp.where(still, 1.0, along))
-    return bends, t0, t1, jnp.where(angle < 0.0, angle + 2.0 * jnp.pi, angle)
+    sign = jnp.where(first, 1.0, -1.0)
+    angle = jnp.arctan2(-sign * turning, _flat_dot(t0, t1))
+    return bends, sign, jnp.where(angle < 0.0, angle + 2.0 * jnp.pi, angle)
 
 
 def _segments_cross(a0: _Flat, a1: _Flat, b0: _Flat, b1: _Flat) -> jax.Array:
@@ -339,32 +354,6 @@ def _segments_cross(a0: _Flat, a1: _Flat, b0: _Flat, b1: _Flat) -> jax.Array:
     return ~parallel & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
-def _around(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: "_Hashed") -> _Bend:
-    return _touching(start, end, side, radius, t.tables)
-
-
-@_around.defjvp
-def _around_jvp(t, primals, tangents):
-    """The length's derivative by the envelope theorem; the others' as they come."""
-    bend, change = jax.jvp(lambda *x: _touching(*x, t.tables), primals, tangents)
-    start, end, _, radius = tangents
-    moved = dot(bend.last, end) - dot(bend.first, start) + bend.turned * radius
-    return bend, change._replace(length=moved)
-
-
-class _Hashed:
-    """Tables as an argument that stays fixed; the same for the same layout."""
-
-    def __init__(self, tables: _Tables) -> None:
-        self.tables = tables
-
-
-@functools.lru_cache(maxsize=64)
-def _hashed(layout: Layout) -> _Hashed:
-    return _Hashed(_tables(layout))
-
-
 def _segments(model: Model, frames: Frames, origin: Vector) -> tuple[jax.Array, Legs]:
     """Return the lengths of moving and bent segments, and all legs, seen from ``origin``."""
     t, own = _tables(model.layout), model.muscles
@@ -373,17 +362,17 @@ def _segments(model: Model, frames: Frames, origin: Vector) -> tuple[jax.Array, 
     turned: Rotation = tuple(gather_all(row, t.on_body) for row in rotation)
     sites = add(gather_all(body, t.on_body), turn(turned, vector(own.site_position[t.ends])))
     count = t.moving + t.bent
-    starts, ends, sides = (
-        tuple(part[a:b] for part in sites)
-        for a, b in ((0, count), (count, 2 * count), (2 * count, None))
-    )
+    starts, ends = _part(sites, 0, count), _part(sites, count, 2 * count)
+    sides = _part(sites, 2 * count)
     straight = subtract(_part(ends, 0, t.moving), _part(starts, 0, t.moving))
     lengths, directions = [_length(straight)], [_unit(straight)]
     if t.bent:
         frame, place = _surfaces(model, rotation, body)
         first, last = _part(starts, t.moving), _part(ends, t.moving)
         seen = [turn_back(frame, subtract(p, place)) for p in (first, last, sides)]
-        bend = _around(*_kept(seen), own.wrap_radius[t.wraps], _hashed(model.layout))
+        first, last, toward = _kept(seen)
+        radius = own.wrap_radius[t.wraps]
+        bend = _around(first, last, toward, radius, t)
         lengths.append(bend.length)
         directions += [turn(frame, bend.first), turn(frame, bend.last)]
     points = _part(starts, 0, t.moving), _part(starts, t.moving), _part(ends, t.moving)
@@ -396,16 +385,19 @@ def _surfaces(model: Model, rotation: Rotation, body: Vector) -> tuple[Rotation,
     on: Rotation = tuple(gather_all(row, t.wrap_on_body) for row in rotation)
     place = add(gather_all(body, t.wrap_on_body), turn(on, vector(own.wrap_position[t.wraps])))
     axes = own.wrap_axes[t.wraps]
-    columns = [turn(on, vector(axes[:, :, k])) for k in range(3)]
-    rows = tuple(tuple(column[i] for column in columns) for i in range(3))
-    return rows, place
+    x, y, z = (turn(on, vector(axes[:, :, k])) for k in range(3))
+    return ((x[0], y[0], z[0]), (x[1], y[1], z[1]), (x[2], y[2], z[2])), place
 
 
 def _part(v: Vector, start: int, end: int | None = None) -> Vector:
     return v[0][start:end], v[1][start:end], v[2][start:end]
 
 
-def _joined(vectors) -> Vector:
+def _pick(v: Vector, index: np.ndarray) -> Vector:
+    return v[0][index], v[1][index], v[2][index]
+
+
+def _joined(vectors: list[Vector] | tuple[Vector, ...]) -> Vector:
     x, y, z = (jnp.concatenate(parts) for parts in zip(*vectors, strict=True))
     return x, y, z
 
@@ -414,8 +406,7 @@ def _still(model: Model) -> jax.Array:
     """Return the lengths (m,) of path within bodies."""
     start, end, share = _tables(model.layout).still
     place = vector(model.muscles.site_position)
-    way = tuple(part[end] - part[start] for part in place)
-    return gather(_length(way), share)
+    return gather(_length(subtract(_pick(place, end), _pick(place, start))), share)
 
 
 def _whole(model: Model, moving: jax.Array) -> jax.Array:
@@ -451,11 +442,8 @@ def muscle_paths(model: Model, q: jax.Array) -> Paths:
     angular, linear = (gather_all(times(slope, v), crossings.joints) for v in (angular, linear))
     wrench = cross(legs.point, legs.direction)
 
-    def pick(v: Vector, index: np.ndarray) -> Vector:
-        return v[0][index], v[1][index], v[2][index]
-
-    entries = dot(pick(wrench, crossings.leg), pick(angular, crossings.twist))
-    entries += dot(pick(legs.direction, crossings.leg), pick(linear, crossings.twist))
+    entries = dot(_pick(wrench, crossings.leg), _pick(angular, crossings.twist))
+    entries += dot(_pick(legs.direction, crossings.leg), _pick(linear, crossings.twist))
     entries *= jnp.asarray(crossings.weight, q.dtype)
     nothing = jnp.zeros(1, entries.dtype)
     summed = jnp.concatenate([entries, nothing])[crossings.place].sum(axis=1)

@@ -19,8 +19,8 @@ def stretch(model: Model, factors: jax.Array) -> Model:
     """Return the model with bones of other lengths; masses and inertias stay.
 
     ``factors`` (nbody, 3) are those of ``scale``. Places, sites, contact spheres and the ties of
-    joints follow; where everything is, is linear in the factors. Muscles' paths follow as well, their
-    fibers and tendons do not.
+    joints follow; where everything is, is linear in the factors. Muscles' paths follow as well,
+    their fibers and tendons do not.
     """
     m, layout = model.mjx, model.layout
     owner = _owners(model)
