@@ -7,7 +7,7 @@ velocity in the largest shortening velocity. All kinds become values and slopes 
   curves; ``_corner`` has their control points, which OpenSim's documentation of
   ``SmoothSegmentedFunctionFactory`` defines.
 - De Groote et al. 2016 (Ann Biomed Eng 44:2922), eqs. S1 to S5, with the parameters of OpenSim.
-- Thelen 2003 (J Biomech Eng 125:70), eqs. 1 to 7 and the linear tail of OpenSim's force-velocity.
+- Thelen 2003 (J Biomech Eng 125:70), eqs. 1 to 7 and the linear tails of OpenSim's force-velocity.
 """
 
 from collections.abc import Callable, Sequence
@@ -207,9 +207,9 @@ def _degroote(p: dict[str, float]) -> Curves:
     active = np.zeros_like(x)
     active_slope = np.zeros_like(x)
     for height, center, a, b in (
-        (0.815, 1.055, 0.162, 0.063),
-        (0.433, 0.717, -0.030, 0.200),
-        (0.1, 1.0, 0.5 * np.sqrt(0.5), 0.0),
+        (0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465),
+        (0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188),
+        (0.1, 1.0, 0.353553390593274, 0.0),
     ):
         width = a + b * x
         u = (x - center) / width
@@ -252,16 +252,17 @@ def _thelen(p: dict[str, float]) -> Curves:
     v_last = (last - 1) / (steep * (flen - last))
     tail = steep * (flen - last) ** 2 / (flen - 1)
     v, u = np.clip(SPEEDS, 0, None), np.clip(SPEEDS, -1, 0)
+    slowest = af / (1 + af)  # slope at the largest velocity; OpenSim goes straight on there
     curved, lengthening = v <= v_last, SPEEDS > 0
     value = np.where(
         lengthening,
         np.where(curved, (1 + steep * flen * v) / (1 + steep * v), last + tail * (v - v_last)),
-        (1 + u) / (1 - u / af),
+        (1 + u) / (1 - u / af) + slowest * np.minimum(0, SPEEDS + 1),
     )
     slope = np.where(
         lengthening,
         np.where(curved, steep * (flen - 1) / (1 + steep * v) ** 2, tail),
-        np.where(SPEEDS < -1, 0.0, (1 + 1 / af) / (1 - u / af) ** 2),
+        (1 + 1 / af) / (1 - u / af) ** 2,
     )
     e0 = p.get("FmaxTendonStrain", 0.04)
     toe, k = 0.33, 3.0

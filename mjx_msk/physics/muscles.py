@@ -115,7 +115,7 @@ def rigid_pull(model: Model, length: jax.Array, velocity: jax.Array) -> Pull:
     force = model.muscles.max_force * fibers.cosine
     full = jnp.ones_like(fibers.length)
     active = active_force_length(model, fibers.length)
-    active = active * force_velocity(model, fibers.velocity, full)
+    active = active * jnp.maximum(0.0, force_velocity(model, fibers.velocity, full))
     passive = passive_force_length(model, fibers.length) + model.muscles.damping * fibers.velocity
     return Pull(force * active, force * jnp.maximum(0.0, passive))
 
@@ -203,7 +203,7 @@ def _solve(excess: Callable, low: jax.Array, high: jax.Array) -> jax.Array:
             value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
             a, b = jnp.where(value < 0.0, x, a), jnp.where(value < 0.0, b, x)
             guess = x - value / jnp.where(jnp.abs(slope) < 1e-12, 1e-12, slope)
-            inside = (guess > a) & (guess < b)
+            inside = (guess >= a) & (guess <= b)  # a bound that is the root is kept
             return jnp.where(inside, guess, 0.5 * (a + b)), a, b
 
         return jax.lax.fori_loop(0, _STEPS, step, (start, low, high))[0]

@@ -202,11 +202,6 @@ def _over(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(zero, 0.0, a / jnp.where(zero, 1.0, b))
 
 
-def _kept(values: Any) -> Any:
-    """Return the same values, computed once: XLA would fuse, and repeat, all that leads to them."""
-    return jax.lax.optimization_barrier(values)
-
-
 _Flat = tuple[jax.Array, jax.Array]
 
 
@@ -232,7 +227,7 @@ def _around(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: _Tab
     axis = vector(jnp.array([0.0, 0.0, 1.0], start[0].dtype))
     normal = _choose(sphere, _unit(_choose(flat, _across(_unit(start)), normal)), axis)
     fixed = jax.lax.stop_gradient((start, end, side, normal, radius))
-    bends, sign, arc = _kept(_way_round(*fixed, t))
+    bends, sign, arc = _way_round(*fixed, t)
     p0 = (start[0], start[1], jnp.where(sphere, start[2], 0.0))
     p1 = (end[0], end[1], jnp.where(sphere, end[2], 0.0))
     square0, square1 = (jnp.where(bends, dot(p, p), 1.0) for p in (p0, p1))
@@ -240,8 +235,7 @@ def _around(start: Vector, end: Vector, side: Vector, radius: jax.Array, t: _Tab
     root0, root1, turning = _root(square0 - square), _root(square1 - square), sign * radius
     u0 = times(-1.0 / square0, add(times(root0, p0), times(turning, cross(normal, p0))))
     u1 = times(1.0 / square1, subtract(times(root1, p1), times(turning, cross(normal, p1))))
-    u0, u1, legs = _kept((u0, u1, root0 + root1))
-    way = _way(p0, p1, radius, u0, u1, legs, arc)
+    way = _way(p0, p1, radius, u0, u1, root0 + root1, arc)
     rise = jnp.where(sphere, 0.0, end[2] - start[2])
     whole = _length((way, rise, jnp.zeros_like(way)))
     share, up = _over(way, whole), times(_over(rise, whole), axis)
@@ -302,7 +296,7 @@ def _way_round(
     one = jnp.eye(2, 3, dtype=radius.dtype)
     x = _choose(sphere, _unit(start), vector(one[0]))
     y = _choose(sphere, _unit(cross(normal, x)), vector(one[1]))
-    d0, d1, toward = _kept(tuple((dot(v, x), dot(v, y)) for v in (start, end, side)))
+    d0, d1, toward = ((dot(v, x), dot(v, y)) for v in (start, end, side))
     square = radius**2
     square0, square1 = _flat_dot(d0, d0), _flat_dot(d1, d1)
     way = _minus(d1, d0)
@@ -313,7 +307,6 @@ def _way_round(
     free = (square0 < square) | (square1 < square) | (room < _TINY) | passes
     safe0, safe1 = jnp.where(free, 1.0, square0), jnp.where(free, 1.0, square1)
     root0, root1 = _root(square0 - square), _root(square1 - square)
-    free, safe0, safe1, root0, root1 = _kept((free, safe0, safe1, root0, root1))
 
     def touch(sign: float) -> tuple[_Flat, _Flat, jax.Array, jax.Array]:
         s = sign * radius
@@ -332,7 +325,7 @@ def _way_round(
         good = jnp.where(sided, near, -_flat_dot(gap, gap))
         return t0, t1, jnp.where(crossed, -1e4, good), crossed
 
-    plus, minus = _kept((touch(1.0), touch(-1.0)))
+    plus, minus = touch(1.0), touch(-1.0)
     first = plus[2] >= minus[2]
     t0 = (jnp.where(first, plus[0][0], minus[0][0]), jnp.where(first, plus[0][1], minus[0][1]))
     t1 = (jnp.where(first, plus[1][0], minus[1][0]), jnp.where(first, plus[1][1], minus[1][1]))
@@ -370,9 +363,7 @@ def _segments(model: Model, frames: Frames, origin: Vector) -> tuple[jax.Array, 
         frame, place = _surfaces(model, rotation, body)
         first, last = _part(starts, t.moving), _part(ends, t.moving)
         seen = [turn_back(frame, subtract(p, place)) for p in (first, last, sides)]
-        first, last, toward = _kept(seen)
-        radius = own.wrap_radius[t.wraps]
-        bend = _around(first, last, toward, radius, t)
+        bend = _around(seen[0], seen[1], seen[2], own.wrap_radius[t.wraps], t)
         lengths.append(bend.length)
         directions += [turn(frame, bend.first), turn(frame, bend.last)]
     points = _part(starts, 0, t.moving), _part(starts, t.moving), _part(ends, t.moving)
