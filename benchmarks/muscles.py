@@ -7,6 +7,7 @@ compared, so that other programs on the machine disturb less; ours count all thr
 """
 
 import csv
+import dataclasses
 import tempfile
 import time
 from dataclasses import dataclass
@@ -62,10 +63,10 @@ def main() -> None:
             path.write_text(to_xml(compile_osim(folder / "model.osim")), encoding="utf-8")
         model = Model.load(path)
         print_speed(model, folder / "model.osim")
-        time_s, ours, moments = print_optimum(model, folder, options.every)
+        time_s, ours, bare = print_optimum(model, folder, options.every)
         if options.opensim:
             theirs = opensim_activations(folder, Path(name), options.every)
-            print_agreement(model, time_s, ours, theirs, moments)
+            print_agreement(model, time_s, bare, theirs)
     print_emg(model, time_s, ours, read_table(folder / "walk_emg.sto"))
 
 
@@ -119,7 +120,10 @@ def _on_coordinates(model: Model, table: Table, suffixes: tuple[str, ...] = ("",
 def print_optimum(
     model: Model, folder: Path, every: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Print how well muscles meet the moments; return times, activations and moments."""
+    """Print how well muscles meet the moments.
+
+    Returns times, activations, and activations without passive forces of fibers.
+    """
     motion = read_table(folder / "walk_ik.mot")
     moment = read_table(folder / "walk_id_opensim.sto")
     q, qd, _ = smooth_motion(motion.time, _on_coordinates(model, motion), 6.0)
@@ -151,7 +155,10 @@ def print_optimum(
         if np.any(reserve[:, i]) and peak > 0:
             rms, most = np.sqrt(np.mean(reserve[:, i] ** 2)), np.abs(reserve[:, i]).max()
             print(f"| {name} | {peak:.1f} | {rms / peak:.2%} | {most / peak:.2%} |")
-    return moment.time[::every], np.asarray(found.activation), np.asarray(found.tension)
+    none = {name: jnp.zeros_like(getattr(model.muscles, name)) for name in ("passive", "damping")}
+    active = model.replace(muscles=dataclasses.replace(model.muscles, **none))
+    bare = call(active, jnp.array(q[chosen]), jnp.array(qd[chosen]), jnp.array(tau))
+    return moment.time[::every], np.asarray(found.activation), np.asarray(bare.activation)
 
 
 def opensim_activations(folder: Path, scratch: Path, every: int) -> Table:
@@ -209,10 +216,11 @@ def opensim_activations(folder: Path, scratch: Path, every: int) -> Table:
     return read_table(scratch / "so_StaticOptimization_activation.sto")
 
 
-def print_agreement(
-    model: Model, time_s: np.ndarray, ours: np.ndarray, theirs: Table, tension: np.ndarray
-) -> None:
-    """Print correlations with OpenSim's activations for the strongest muscles of the legs."""
+def print_agreement(model: Model, time_s: np.ndarray, ours: np.ndarray, theirs: Table) -> None:
+    """Print correlations with OpenSim's activations for the strongest muscles of the legs.
+
+    Fibers have no passive force here: OpenSim's static optimisation leaves it out.
+    """
     print("\n| muscle | r with OpenSim | RMS difference |\n|---|---|---|")
     names = model.layout.muscles.names
     strength = np.asarray(model.muscles.max_force)
@@ -226,14 +234,14 @@ def print_agreement(
 def print_emg(model: Model, time_s: np.ndarray, ours: np.ndarray, emg: Table) -> None:
     """Print in how many frames muscle and EMG are both on or both off (a fifth of their range)."""
     index = model.layout.muscles.index
-    print("\n| EMG | frames that agree, right | left |\n|---|---|---|")
+    print("\n| EMG | frames that agree with the right leg |\n|---|---|")
+    shares = []
     for channel, muscles in EMG.items():
         measured = np.interp(time_s, emg.time, emg.column(channel))
-        shares = []
-        for side in "rl":
-            activation = np.mean([ours[:, index[f"{m}_{side}"]] for m in muscles], axis=0)
-            shares.append(np.mean(_on(activation) == _on(measured)))
-        print(f"| {channel} | {shares[0]:.0%} | {shares[1]:.0%} |")
+        activation = np.mean([ours[:, index[f"{m}_r"]] for m in muscles], axis=0)
+        shares.append(np.mean(_on(activation) == _on(measured)))
+        print(f"| {channel} | {shares[-1]:.0%} |")
+    print(f"| mean | {np.mean(shares):.0%} |")
 
 
 def _on(values: np.ndarray) -> np.ndarray:
