@@ -77,7 +77,7 @@ class _Tables(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def _tables(layout: Layout) -> _Tables:
     own = layout.muscles
-    body, around = np.array(own.site_bodies, int), np.array(own.wrap_bodies, int)
+    body, around = np.array(own.site_bodies, np.int32), np.array(own.wrap_bodies, np.int32)
     bent = [s for s in own.segments if s.wrap >= 0]
     plain = [s for s in own.segments if s.wrap < 0]
     moving = [s for s in plain if body[s.start] != body[s.end]]
@@ -87,21 +87,21 @@ def _tables(layout: Layout) -> _Tables:
         [s.start for s in free]
         + [s.end for s in free]
         + [s.side if s.side >= 0 else s.start for s in bent],
-        int,
+        np.int32,
     )
     rows = len(layout.body_names)
     to_muscle = np.zeros((len(free), len(own.names)))
     to_muscle[np.arange(len(free)), [s.muscle for s in free]] = [s.share for s in free]
     return _Tables(
         still=(
-            np.array([s.start for s in still], int),
-            np.array([s.end for s in still], int),
+            np.array([s.start for s in still], np.int32),
+            np.array([s.end for s in still], np.int32),
             _chosen([s.muscle for s in still], len(own.names), [s.share for s in still]),
         ),
         ends=ends,
         moving=len(moving),
         bent=len(bent),
-        wraps=np.array([s.wrap for s in bent], int),
+        wraps=np.array([s.wrap for s in bent], np.int32),
         sphere=np.array([own.spheres[s.wrap] for s in bent], bool),
         sided=np.array([s.side >= 0 for s in bent], bool),
         on_body=_chosen(body[ends], rows).T,
@@ -111,9 +111,9 @@ def _tables(layout: Layout) -> _Tables:
             [(body[s.start], body[s.end]) for s in moving]
             + [(body[s.start], around[s.wrap]) for s in bent]
             + [(around[s.wrap], body[s.end]) for s in bent],
-            int,
+            np.int32,
         ).reshape(-1, 2),
-        leg_muscle=np.array([s.muscle for s in (*moving, *bent, *bent)], int),
+        leg_muscle=np.array([s.muscle for s in (*moving, *bent, *bent)], np.int32),
         leg_share=np.array([s.share for s in (*moving, *bent, *bent)], float),
     )
 
@@ -122,7 +122,7 @@ def _chosen(
     chosen: list[int] | np.ndarray, columns: int, values: list[float] | float = 1.0
 ) -> np.ndarray:
     table = np.zeros((len(chosen), columns))
-    table[np.arange(len(chosen)), np.asarray(chosen, int)] = values
+    table[np.arange(len(chosen)), np.asarray(chosen, np.int32)] = values
     return table
 
 
@@ -161,14 +161,14 @@ def _crossings(layout: Layout, moved: bytes, follows: bytes) -> _Crossings:
             used.append(twists[key])
             weights.append(tables.leg_share[leg])
     width = max(map(len, cells.values()), default=1)
-    place = np.full((len(cells), width), len(legs))
-    where = np.full((len(layout.muscles.names), n), len(cells))
+    place = np.full((len(cells), width), len(legs), np.int32)
+    where = np.full((len(layout.muscles.names), n), len(cells), np.int32)
     for row, (cell, entries) in enumerate(cells.items()):
         place[row, : len(entries)] = entries
         where[cell] = row
     return _Crossings(
-        leg=np.array(legs, int),
-        twist=np.array(used, int),
+        leg=np.array(legs, np.int32),
+        twist=np.array(used, np.int32),
         weight=np.array(weights, float),
         joints=np.array(columns).reshape(-1, moves.shape[0]).T,
         place=place,
