@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mjx_msk.fit.ground_forces import FRICTION, foot_loads, point_forces
+from mjx_msk.fit.ground_forces import foot_loads
+from mjx_msk.physics.contact_forces import ForcePriors, point_forces
 
 WEIGHT = 700.0  # N
 DT = 1 / 60
@@ -10,7 +11,8 @@ FRAMES = 12
 HEIGHT = 0.9  # m, of the center of mass
 #: A square of sole points around the place below the center of mass, two a foot.
 SOLES = np.array([[0.1, -0.1, 0.0], [-0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
-FEET = np.array([0, 0, 1, 1])
+FEET = (0, 0, 1, 1)
+FRICTION = ForcePriors().friction
 TOUCH = np.ones((FRAMES, 4))
 
 
@@ -88,7 +90,7 @@ def test_pressure_and_free_moment_by_hand():
     """Two points of the right foot: 300 N at x = 0, 100 N at x = 0.2, with a couple of 10 N."""
     points = np.array([[[0.0, -0.1, 0.0], [0.2, -0.1, 0.0], [0.0, 0.1, 0.0]]])
     forces = np.array([[[5.0, -10.0, 300.0], [5.0, 10.0, 100.0], [0.0, 0.0, 0.0]]])
-    loads = foot_loads(forces, points, np.array([0, 0, 1]))
+    loads = foot_loads(forces, points, (0, 0, 1))
     np.testing.assert_allclose(loads.force[0, 0], [10, 0, 400])
     np.testing.assert_allclose(loads.cop[0, 0], [0.05, -0.1, 0])  # 0.2 * 100 / 400
     # About (0.05, -0.1): -0.05 * -10 + 0.15 * 10 = 2 N m; the x forces pass through it.

@@ -64,9 +64,7 @@ def sphere_force(
     return jnp.concatenate([friction, normal[..., None]], axis=-1)
 
 
-def _contact(
-    model: Model, q: jax.Array, qd: jax.Array, ground: Ground
-) -> tuple[Loads, jax.Array]:
+def _contact(model: Model, q: jax.Array, qd: jax.Array, ground: Ground) -> tuple[Loads, jax.Array]:
     """Return the spheres' loads, and the Jacobians (c, 3, n) of their points of contact."""
     data = position_data(model, q)
     centre = pose_of(model, data).contacts
@@ -79,9 +77,7 @@ def _contact(
     return Loads(force, point, jnp.zeros_like(force)), by_q
 
 
-def contact_loads(
-    model: Model, q: jax.Array, qd: jax.Array, ground: Ground | None = None
-) -> Loads:
+def contact_loads(model: Model, q: jax.Array, qd: jax.Array, ground: Ground | None = None) -> Loads:
     """Return the floor's forces on the foot contact spheres, one load each (c, 3), world axes.
 
     ``q`` and ``qd`` (n,) are coordinates and speeds. The loads act on the bodies
