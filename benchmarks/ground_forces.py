@@ -190,7 +190,8 @@ def events(force: np.ndarray, threshold: float) -> list[tuple[int, float]]:
     """Return (direction, place in frames) of crossings: 1 touchdown, -1 lift-off."""
     above = force > threshold
     found = []
-    for k in np.flatnonzero(above[1:] != above[:-1]):
+    known = np.isfinite(force[1:]) & np.isfinite(force[:-1])
+    for k in np.flatnonzero((above[1:] != above[:-1]) & known):
         share = (threshold - force[k]) / (force[k + 1] - force[k])
         found.append((1 if above[k + 1] else -1, k + share))
     return found
