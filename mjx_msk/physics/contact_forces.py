@@ -44,9 +44,9 @@ class _Problem(NamedTuple):
 
 
 def point_forces(
-    demand: jax.Array,
-    arms: jax.Array,
-    touch: jax.Array,
+    demand: jax.Array | np.ndarray,
+    arms: jax.Array | np.ndarray,
+    touch: jax.Array | np.ndarray,
     weight: jax.Array | float,
     dt: jax.Array | float,
     priors: ForcePriors | None = None,
@@ -216,9 +216,11 @@ def _polished(
     for _ in range(_POLISHING):
         target, blocks = _projection((x - _step(P) * (P @ x + linear)).reshape(-1, 3), friction)
         residual = x - target.ravel()
-        if not np.abs(residual).max() < least:
+        worst = np.abs(residual).max()
+        if worst < least:  # the first steps may go astray
+            best, least, jacobians = x, worst, blocks
+        if worst < 1e-14:
             break
-        best, least, jacobians = x, np.abs(residual).max(), blocks
         x = x - _system(P, blocks).solve(residual)
     return best, jacobians
 
