@@ -159,6 +159,7 @@ def _optimum_on_host(priors: ForcePriors, problem: _Problem) -> tuple[np.ndarray
         A = sparse.csc_matrix(-sparse.kron(sparse.eye(count), cone))
         settings = clarabel.DefaultSettings()
         settings.verbose = False
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
         cones = [clarabel.SecondOrderConeT(3)] * count
         linear = -(R.T @ target)
         upper = sparse.triu(P, format="csc")
