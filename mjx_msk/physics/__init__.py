@@ -1,5 +1,12 @@
 """Differentiable kinematics and dynamics of a compiled model."""
 
+from mjx_msk.physics.contact import FootWrench as FootWrench
+from mjx_msk.physics.contact import Ground as Ground
+from mjx_msk.physics.contact import contact_force as contact_force
+from mjx_msk.physics.contact import contact_loads as contact_loads
+from mjx_msk.physics.contact import foot_wrench as foot_wrench
+from mjx_msk.physics.contact_forces import ForcePriors as ForcePriors
+from mjx_msk.physics.contact_forces import point_forces as point_forces
 from mjx_msk.physics.coordinates import full_acceleration as full_acceleration
 from mjx_msk.physics.coordinates import full_position as full_position
 from mjx_msk.physics.coordinates import full_velocity as full_velocity
