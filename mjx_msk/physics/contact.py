@@ -1,7 +1,7 @@
 """Smooth foot-ground contact: spheres under the feet against the floor z = 0.
 
 Hunt and Crossley's force (1975, J Appl Mech 42:440) on Hertz's (1882), with friction that changes
-smoothly with sliding speed, in the form that Serrancoli et al. 2019 (IEEE TNSRE 27:1477) made
+smoothly with sliding speed, in the form that Serrancoli et al. 2019 (IEEE TNSRE 27:1597) made
 differentiable and OpenSim offers as ``SmoothSphereHalfSpaceForce``. A sphere above the floor is
 pushed a little already, so that an optimiser feels the floor before touchdown.
 """
