@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.errors import MskError
+from mjx_msk.musculature import MuscleLayout, Muscles, read_muscles
 from mjx_msk.runtime import mjx
 
 LANDMARK_PREFIX = "landmark/"
@@ -40,6 +41,7 @@ class Layout:
     coupled: tuple[tuple[str, str, tuple[float, ...]], ...]  #: coordinates without a joint
     contact_names: tuple[str, ...]  #: foot contact spheres
     contact_bodies: tuple[int, ...]
+    muscles: MuscleLayout
 
     @cached_property
     def coordinate_index(self) -> dict[str, int]:
@@ -82,6 +84,7 @@ class Model:
     q_range: jax.Array  #: (n, 2) rad or m, one more for every free joint
     contact_position: jax.Array  #: (c, 3) m, sphere centres in their bodies
     contact_radius: jax.Array  #: (c,) m
+    muscles: Muscles
     layout: Layout = dataclasses.field(metadata={"static": True})
 
     @classmethod
@@ -121,6 +124,7 @@ class Model:
         place = {joint: i for i, joint in enumerate((*scalar, *dependent))}
         ends = np.cumsum([0, *map(len, rounds)]).tolist()
         texts = {t.name: t.data for t in spec.texts}
+        muscle_layout, muscles = read_muscles(full, texts)
         names = tuple(mj.joint(j).name for j in range(mj.njnt))
         layout = Layout(
             coordinate_names=tuple(
@@ -147,6 +151,7 @@ class Model:
             coupled=tuple(_coupled(texts)),
             contact_names=tuple(full.geom(g).name for g in contact),
             contact_bodies=tuple(int(full.geom_bodyid[g]) for g in contact),
+            muscles=muscle_layout,
         )
         return cls(
             # the signature names one subject: without it all subjects share compiled programs
@@ -159,6 +164,7 @@ class Model:
             q_range=jnp.concatenate([jnp.array(_range(mj, j)) for j in own]),
             contact_position=jnp.array(full.geom_pos[contact]).reshape(-1, 3),
             contact_radius=jnp.array(full.geom_size[contact, 0]),
+            muscles=muscles,
             layout=layout,
         )
 

@@ -1,5 +1,7 @@
 """Differentiable kinematics and dynamics of a compiled model."""
 
+from mjx_msk.physics.activation import activation_rate as activation_rate
+from mjx_msk.physics.activation import first_order_rate as first_order_rate
 from mjx_msk.physics.contact import FootWrench as FootWrench
 from mjx_msk.physics.contact import Ground as Ground
 from mjx_msk.physics.contact import contact_force as contact_force
@@ -30,5 +32,16 @@ from mjx_msk.physics.integration import shoot as shoot
 from mjx_msk.physics.kinematics import Pose as Pose
 from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose
+from mjx_msk.physics.muscles import compliant_tension as compliant_tension
+from mjx_msk.physics.muscles import equilibrium_fiber_length as equilibrium_fiber_length
+from mjx_msk.physics.muscles import fiber_velocity as fiber_velocity
+from mjx_msk.physics.muscles import muscle_force as muscle_force
+from mjx_msk.physics.muscles import passive_joint_force as passive_joint_force
+from mjx_msk.physics.muscles import rigid_tension as rigid_tension
+from mjx_msk.physics.paths import muscle_lengths as muscle_lengths
+from mjx_msk.physics.paths import muscle_paths as muscle_paths
+from mjx_msk.physics.paths import muscle_wrenches as muscle_wrenches
 from mjx_msk.physics.scaling import scale as scale
 from mjx_msk.physics.scaling import stretch as stretch
+from mjx_msk.physics.static_optimization import muscle_activations as muscle_activations
+from mjx_msk.physics.static_optimization import optimize_muscles as optimize_muscles

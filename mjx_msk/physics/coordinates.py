@@ -61,14 +61,20 @@ def _tables(layout: Layout) -> _Tables:
     followed = [k for j in joints for k in coordinate_of[j]]
     follows = np.zeros((len(layout.coordinate_names), len(followed)))
     follows[followed, np.arange(len(followed))] = 1.0
+    # int32: JAX keeps one type for an array that it has seen, with x64 on and off
     return _Tables(
-        free=np.array(places, int).reshape(-1, 7),
-        scalar=np.array(scalars, int),
-        joints=np.array(scalar, int),
-        qpos_order=np.array(order(7), int),
-        qvel_order=np.array(order(6), int),
+        free=np.array(places, np.int32).reshape(-1, 7),
+        scalar=np.array(scalars, np.int32),
+        joints=np.array(scalar, np.int32),
+        qpos_order=np.array(order(7), np.int32),
+        qvel_order=np.array(order(6), np.int32),
         follows=follows,
     )
+
+
+def follows(layout: Layout) -> np.ndarray:
+    """Return the table (n, nv) that is 1 where an entry of qvel follows a coordinate."""
+    return _tables(layout).follows
 
 
 def _chosen(values: jax.Array, indices: Sequence[int] | np.ndarray) -> jax.Array:

@@ -1,11 +1,15 @@
 """Scaling a model, differentiable: the rules of ``compile.scale_spec`` on a ``Model``."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.compile.scaling import Owners, owners
 from mjx_msk.model import Model
+from mjx_msk.musculature import Muscles
+from mjx_msk.physics.paths import muscle_lengths
 
 #: Products of inertia below this share of the largest moment are none.
 _NO_PRODUCT = 1e-6
@@ -15,7 +19,8 @@ def stretch(model: Model, factors: jax.Array) -> Model:
     """Return the model with bones of other lengths; masses and inertias stay.
 
     ``factors`` (nbody, 3) are those of ``scale``. Places, sites, contact spheres and the ties of
-    joints follow; where everything is, is linear in the factors.
+    joints follow; where everything is, is linear in the factors. Muscles' paths follow as well,
+    their fibers and tendons do not.
     """
     m, layout = model.mjx, model.layout
     owner = _owners(model)
@@ -45,6 +50,22 @@ def stretch(model: Model, factors: jax.Array) -> Model:
         joint_place=model.joint_place * own,
         contact_position=model.contact_position * own[on],
         contact_radius=model.contact_radius * jnp.mean(own[on], axis=1),
+        muscles=_stretched_paths(model, own),
+    )
+
+
+def _stretched_paths(model: Model, own: jax.Array) -> Muscles:
+    """Return the muscles with their sites and surfaces moved; surfaces grow across their axis."""
+    layout, muscles = model.layout.muscles, model.muscles
+    around = own[np.array(layout.wrap_bodies, int)]
+    growth = jnp.sqrt(jnp.sum((around[:, :, None] * muscles.wrap_axes) ** 2, axis=1))
+    sphere = np.array(layout.spheres, bool)
+    size = jnp.where(sphere, jnp.mean(around, axis=1), jnp.mean(growth[:, :2], axis=1))
+    return dataclasses.replace(
+        muscles,
+        site_position=muscles.site_position * own[np.array(layout.site_bodies, int)],
+        wrap_position=muscles.wrap_position * around,
+        wrap_radius=muscles.wrap_radius * size,
     )
 
 
@@ -65,13 +86,20 @@ def scale(model: Model, factors: jax.Array, mass_kg: jax.Array | float | None = 
     ratio = 1.0 if mass_kg is None else mass_kg / jnp.sum(m.body_mass)
     inertia, iquat = jax.vmap(_scaled_inertia)(m.body_inertia, m.body_iquat, m.body_mass, own)
     longer = stretch(model, factors)
+    before, after = (muscle_lengths(m, model.q_default) for m in (model, longer))
+    muscles = dataclasses.replace(
+        longer.muscles,
+        fiber_length=longer.muscles.fiber_length * after / before,
+        tendon_length=longer.muscles.tendon_length * after / before,
+    )
     return longer.replace(
+        muscles=muscles,
         mjx=longer.mjx.replace(
             body_iquat=iquat,
             body_mass=m.body_mass * ratio,
             body_subtreemass=m.body_subtreemass * ratio,
             body_inertia=inertia * ratio,
-        )
+        ),
     )
 
 

@@ -1,0 +1,178 @@
+"""Muscle forces against OpenSim's own classes: curves, rigid and elastic tendons."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+
+from mjx_msk.compile.curves import describe
+from mjx_msk.compile.muscle_rig import MuscleRig
+from mjx_msk.model import Model
+from mjx_msk.physics.activation import activation_rate, first_order_rate
+from mjx_msk.physics.muscles import (
+    active_force_length,
+    compliant_tension,
+    equilibrium_fiber_length,
+    fiber_velocity,
+    force_velocity,
+    passive_force_length,
+    rigid_tension,
+    tendon_force,
+)
+
+opensim = pytest.importorskip("opensim")
+
+F0, FIBER, TENDON, SPEED = 800.0, 0.1, 0.2, 9.0
+STATE = "/forceset/muscle/fiber_length"
+XML = """
+<mujoco>
+  <custom>
+    <text name="muscle_curves/1" data="{curves}"/>
+    <text name="muscle_curves/1/muscles" data="muscle"/>
+  </custom>
+  <size nuser_actuator="5"/>
+  <worldbody>
+    <site name="a"/>
+    <body><joint type="slide"/><inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/>
+      <site name="b" pos="0.3 0 0"/></body>
+  </worldbody>
+  <tendon><spatial name="muscle"><site site="a"/><site site="b"/></spatial></tendon>
+  <actuator>
+    <muscle name="muscle" tendon="muscle" lengthrange="0.2 0.5" user="800 0.1 0.2 0.35 9"/>
+  </actuator>
+</mujoco>
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def float64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+def make(kind: str):
+    """Return a pennate muscle of a class, with curves that are not the default ones."""
+    opensim.Logger.setLevelString("Off")
+    muscle = getattr(opensim, kind)()
+    muscle.setName("muscle")
+    muscle.setMaxIsometricForce(F0)
+    muscle.setOptimalFiberLength(FIBER)
+    muscle.setTendonSlackLength(TENDON)
+    muscle.setPennationAngleAtOptimalFiberLength(0.35)
+    muscle.setMaxContractionVelocity(SPEED)
+    if kind == "Millard2012EquilibriumMuscle":
+        muscle.set_fiber_damping(0.05)
+        muscle.upd_FiberForceLengthCurve().set_strain_at_one_norm_force(0.5)
+        muscle.upd_ActiveForceLengthCurve().set_max_norm_active_fiber_length(1.7)
+    if kind == "DeGrooteFregly2016Muscle":
+        muscle.set_active_force_width_scale(1.2)
+    if kind == "Thelen2003Muscle":
+        muscle.set_KshapeActive(0.5)
+        muscle.set_Flen(1.6)
+    muscle.finalizeFromProperties()  # damping makes Millard's least active force 0
+    return muscle
+
+
+def both(kind: str, *, rigid: bool) -> tuple[MuscleRig, Model]:
+    """Return a muscle on OpenSim's bench, and a model that has it."""
+    muscle = make(kind)
+    rig = MuscleRig(opensim, muscle, rigid=rigid)
+    text = XML.format(curves=describe(muscle))
+    return rig, Model.from_spec(mujoco.MjSpec.from_string(text))
+
+
+def over(f, *values: np.ndarray) -> np.ndarray:
+    """Return ``f`` of one muscle for many values."""
+    return np.asarray(jax.jit(jax.vmap(f))(*(jnp.array(v)[:, None] for v in values)))[:, 0]
+
+
+def opensims_curves(muscle) -> list:
+    """Return active and passive force over length, force over velocity and over tendon length."""
+    if muscle.getConcreteClassName().startswith("DeGroote"):
+        return [
+            muscle.calcActiveForceLengthMultiplier, muscle.calcPassiveForceMultiplier,
+            muscle.calcForceVelocityMultiplier, muscle.calcTendonForceMultiplier,
+        ]  # fmt: skip
+    curves = (
+        muscle.getActiveForceLengthCurve(), muscle.getFiberForceLengthCurve(),
+        muscle.getForceVelocityCurve(), muscle.getTendonForceLengthCurve(),
+    )  # fmt: skip
+    return [curve.calcValue for curve in curves]
+
+
+@pytest.mark.parametrize("kind", ["Millard2012EquilibriumMuscle", "DeGrooteFregly2016Muscle"])
+def test_curves_are_opensims(kind):
+    """Between the points of our tables."""
+    _, model = both(kind, rigid=True)
+    length, speed = np.linspace(0.3011, 1.7013, 157), np.linspace(-1.2011, 1.2013, 157)
+    tendon = np.linspace(0.9913, 1.0911, 157)
+    ours = (
+        over(lambda x: active_force_length(model, x), length),
+        over(lambda x: passive_force_length(model, x), length),
+        over(lambda x: force_velocity(model, x, jnp.ones(1)), speed),
+        over(lambda x: tendon_force(model, x), tendon),
+    )
+    grids = (length, length, speed, tendon)
+    for found, curve, grid in zip(ours, opensims_curves(make(kind)), grids, strict=True):
+        np.testing.assert_allclose(found, [curve(float(x)) for x in grid], atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["Millard2012EquilibriumMuscle", "DeGrooteFregly2016Muscle"])
+def test_rigid_tension_is_opensims(kind):
+    rig, model = both(kind, rigid=True)
+    rng = np.random.default_rng(0)
+    length, speed = rng.uniform([0.26, -0.8], [0.335, 0.8], (200, 2)).T
+    expected = [rig.rigid_force(at, v) for at, v in zip(length, speed, strict=True)]
+    ours = over(lambda x, v: rigid_tension(model, jnp.ones(1), x, v), length, speed)
+    np.testing.assert_allclose(ours, np.maximum(0.0, expected), atol=1e-4 * F0)
+
+
+@pytest.mark.parametrize("kind", ["Millard2012EquilibriumMuscle", "Thelen2003Muscle"])
+def test_elastic_tendons_are_opensims(kind):
+    """Tension, the fibers' velocity, and the fibers' length at rest."""
+    rig, model = both(kind, rigid=False)
+    rng = np.random.default_rng(1)
+    fiber, strain, activation = rng.uniform([0.07, 0.002, 0.1], [0.13, 0.035, 1], (100, 3)).T
+    length = np.array([rig._along(f) for f in fiber]) + TENDON * (1 + strain)
+
+    def opensims(a: float, f: float, at: float) -> tuple[float, float]:
+        rig._model.setStateVariableValue(rig._state, STATE, f)
+        rig._set(at, 0.0)
+        rig._muscle.setActivation(rig._state, a)
+        rig._model.realizeAcceleration(rig._state)
+        velocity = rig._model.getStateVariableDerivativeValue(rig._state, STATE)
+        return rig._muscle.getActuation(rig._state), velocity
+
+    tension, velocity = np.array([*map(opensims, activation, fiber, length)]).T
+    ours = over(lambda f, x: compliant_tension(model, f, x), fiber, length)
+    np.testing.assert_allclose(ours, tension, atol=1e-4 * F0)
+    ours = over(lambda a, f, x: fiber_velocity(model, a, f, x), activation, fiber, length)
+    within = np.abs(velocity) < 1.2 * SPEED * FIBER
+    assert within.sum() > 50
+    np.testing.assert_allclose(ours[within], velocity[within], atol=2e-3 * SPEED * FIBER)
+    still = over(lambda a, x: equilibrium_fiber_length(model, a, x), activation, length)
+    left = [opensims(*x)[1] for x in zip(activation, still, length, strict=True)]
+    np.testing.assert_allclose(left, 0.0, atol=1e-3 * SPEED * FIBER)
+
+
+def test_activation_rates_are_opensims():
+    """Of De Groote's muscle and of Thelen's."""
+    excitation, activation = np.random.default_rng(2).uniform(0.05, 1.0, (2, 30))
+    for kind, rate in (
+        ("DeGrooteFregly2016Muscle", activation_rate),
+        ("Thelen2003Muscle", first_order_rate),
+    ):
+        rig, _ = both(kind, rigid=kind.startswith("De"))
+        for e, a in zip(excitation, activation, strict=True):
+            rig._set(0.3, 0.0)
+            rig._muscle.setActivation(rig._state, a)
+            rig._model.setControls(rig._state, opensim.Vector(1, float(e)))
+            rig._model.realizeAcceleration(rig._state)
+            name = "/forceset/muscle/activation"
+            expected = rig._model.getStateVariableDerivativeValue(rig._state, name)
+            times = (0.015, 0.06) if kind.startswith("De") else (0.015, 0.05)
+            ours = rate(jnp.array([e]), jnp.array([a]), jnp.array([times]))
+            assert ours[0] == pytest.approx(expected, rel=1e-6)
