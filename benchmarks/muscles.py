@@ -19,7 +19,7 @@ import opensim
 import tyro
 
 from mjx_msk.compile import compile_osim, to_xml
-from mjx_msk.fit.derivatives import derivatives, lowpass
+from mjx_msk.fit.derivatives import smooth_motion
 from mjx_msk.model import Model
 from mjx_msk.osim.tables import Table, read_table
 from mjx_msk.physics import muscle_activations, muscle_paths
@@ -46,7 +46,7 @@ class Options:
 
     data: Path = Path("../shared/data")  #: folder of the reference data
     model: Path | None = None  #: the trial's model, compiled; compiled here if not given
-    every: int = 20  #: use every so manieth frame of the trial
+    every: int = 20  #: use every so many-th frame of the trial
     opensim: bool = True  #: run OpenSim's static optimisation as well
 
 
@@ -122,9 +122,7 @@ def print_optimum(
     """Print how well muscles meet the moments; return times, activations and moments."""
     motion = read_table(folder / "walk_ik.mot")
     moment = read_table(folder / "walk_id_opensim.sto")
-    rate = 1.0 / np.median(np.diff(motion.time))
-    q = lowpass(_on_coordinates(model, motion), rate, 6.0)
-    qd, _ = derivatives(motion.time, q)
+    q, qd, _ = smooth_motion(motion.time, _on_coordinates(model, motion), 6.0)
     chosen = np.searchsorted(motion.time, moment.time[::every] - 1e-6)
     tau = _on_coordinates(model, moment, ("_moment", "_force"))[::every]
     start = time.perf_counter()

@@ -17,13 +17,18 @@ from scipy.optimize import lsq_linear
 from mjx_msk.compile import scale_spec
 from mjx_msk.model import Model
 from mjx_msk.physics import (
+    MuscleState,
+    State,
     activation_rate,
     equilibrium_fiber_length,
     fiber_velocity,
     first_order_rate,
+    muscle_drive,
     muscle_force,
     muscle_paths,
     muscle_wrenches,
+    passive_joint_force,
+    rollout,
     scale,
 )
 from mjx_msk.physics.coordinates import jacobian
@@ -388,3 +393,64 @@ def test_one_muscle_has_a_closed_form(solved):
     expected[:, 5] = (40 * 20 / 1601, 1.0, 0.0, 0.0, 40 * 30 / 1601, 1.0)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     np.testing.assert_allclose(slope[[0, 1, 2, 4], 5], (40 / 1601, 0, 0, 40 / 1601), atol=1e-12)
+
+
+PENDULUM = """
+<mujoco>
+  <compiler angle="radian"/>
+  <worldbody>
+    <site name="a" pos="0.05 0 0.2"/>
+    <body name="arm">
+      <joint name="swing" axis="0 1 0" stiffness="3" springref="0.2" damping="0.4"/>
+      <inertial pos="0 0 -0.3" mass="2" diaginertia="0.02 0.02 0.01"/>
+      <geom name="head" type="cylinder" size="0.03 0.1" mass="0"
+        quat="0.7071067811865476 0.7071067811865476 0 0"/>
+      <site name="b" pos="0.04 0 -0.15"/>
+    </body>
+  </worldbody>
+  <tendon><spatial name="m"><site site="a"/><geom geom="head"/><site site="b"/></spatial></tendon>
+  <actuator><muscle name="m" tendon="m" lengthrange="0.2 0.5" force="300"/></actuator>
+</mujoco>
+"""
+
+
+@pytest.fixture(scope="module")
+def pendulum() -> Model:
+    model = Model.from_spec(mujoco.MjSpec.from_string(PENDULUM))
+    sizes = {"max_force": [300.0], "fiber_length": [0.15], "tendon_length": [0.2]}
+    changes = {name: jnp.array(value) for name, value in sizes.items()}
+    return model.replace(muscles=dataclasses.replace(model.muscles, **changes))
+
+
+def test_springs_and_dampers_of_joints_are_c_mujocos(pendulum):
+    mj = mujoco.MjSpec.from_string(PENDULUM).compile()
+    data = mujoco.MjData(mj)
+    data.qpos[0], data.qvel[0] = 0.5, -1.2
+    mujoco.mj_forward(mj, data)
+    found = passive_joint_force(pendulum, jnp.array([0.5]), jnp.array([-1.2]))
+    np.testing.assert_allclose(found, data.qfrc_passive, atol=1e-12)
+    assert abs(found[0]) > 0.1
+
+
+def test_gradients_of_a_rollout_with_muscles(pendulum):
+    """Fifty steps, by state and excitation, against central differences."""
+
+    @quick
+    @jax.vmap
+    def end(x: jax.Array) -> jax.Array:
+        def value(x: jax.Array) -> jax.Array:
+            drive = muscle_drive(pendulum, lambda t, s: x[3:])
+            state = State(x[:1], x[1:2], MuscleState(x[2:3]))
+            last = jax.tree.map(
+                lambda v: v[-1, 0],
+                rollout(pendulum, drive, state, step=1e-3, steps=50, scheme="euler"),
+            )
+            return last.q + 0.1 * last.qd + last.inner.activation
+
+        return jax.value_and_grad(value)(x)
+
+    x, h = jnp.array([0.1, -0.5, 0.2, 0.6]), 1e-6
+    value, gradient = end(jnp.concatenate([x[None], x + h * np.eye(4), x - h * np.eye(4)]))
+    numeric = (value[1:5] - value[5:]) / (2 * h)
+    np.testing.assert_allclose(gradient[0], numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max())
+    assert (np.abs(numeric) > 1e-4).all()

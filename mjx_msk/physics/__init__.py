@@ -2,6 +2,8 @@
 
 from mjx_msk.physics.activation import activation_rate as activation_rate
 from mjx_msk.physics.activation import first_order_rate as first_order_rate
+from mjx_msk.physics.actuation import MuscleState as MuscleState
+from mjx_msk.physics.actuation import muscle_drive as muscle_drive
 from mjx_msk.physics.contact import FootWrench as FootWrench
 from mjx_msk.physics.contact import Ground as Ground
 from mjx_msk.physics.contact import contact_force as contact_force

@@ -11,6 +11,7 @@ import pytest
 from mjx_msk.compile.curves import describe
 from mjx_msk.compile.muscle_rig import MuscleRig
 from mjx_msk.model import Model
+from mjx_msk.physics import MuscleState, State, muscle_drive, rollout
 from mjx_msk.physics.activation import activation_rate, first_order_rate
 from mjx_msk.physics.muscles import (
     active_force_length,
@@ -34,14 +35,16 @@ XML = """
     <text name="muscle_curves/1/muscles" data="muscle"/>
   </custom>
   <size nuser_actuator="5"/>
+  <option gravity="0 0 0"/>
   <worldbody>
     <site name="a"/>
-    <body><joint type="slide"/><inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/>
-      <site name="b" pos="0.3 0 0"/></body>
+    <body><joint name="x" type="slide" axis="1 0 0"/>
+      <inertial pos="0 0 0" mass="40" diaginertia="1 1 1"/><site name="b"/></body>
   </worldbody>
   <tendon><spatial name="muscle"><site site="a"/><site site="b"/></spatial></tendon>
   <actuator>
-    <muscle name="muscle" tendon="muscle" lengthrange="0.2 0.5" user="800 0.1 0.2 0.35 9"/>
+    <muscle name="muscle" tendon="muscle" timeconst="0.015 0.05" lengthrange="0.2 0.5"
+      user="800 0.1 0.2 0.35 9"/>
   </actuator>
 </mujoco>
 """
@@ -176,3 +179,51 @@ def test_activation_rates_are_opensims():
             times = (0.015, 0.06) if kind.startswith("De") else (0.015, 0.05)
             ours = rate(jnp.array([e]), jnp.array([a]), jnp.array([times]))
             assert ours[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_simulation_driven_by_a_muscle_is_opensims():
+    """An excited Thelen muscle with an elastic tendon draws 40 kg along a rail."""
+    muscle = make("Thelen2003Muscle")
+    _, model = both("Thelen2003Muscle", rigid=False)
+    theirs = opensim.Model()
+    cart = opensim.Body("cart", 40.0, opensim.Vec3(0), opensim.Inertia(1.0))
+    theirs.addBody(cart)
+    theirs.addJoint(opensim.SliderJoint("slider", theirs.getGround(), cart))
+    muscle.addNewPathPoint("fixed", theirs.getGround(), opensim.Vec3(0))
+    muscle.addNewPathPoint("moving", cart, opensim.Vec3(0))
+    theirs.addForce(muscle)
+    control = opensim.PrescribedController()
+    control.addActuator(muscle)
+    control.prescribeControlForActuator("muscle", opensim.Constant(0.7))
+    theirs.addController(control)
+    theirs.finalizeConnections()
+    state = theirs.initSystem()
+    theirs.getCoordinateSet().get(0).setValue(state, 0.305)
+    muscle = theirs.getMuscles().get(0)
+    muscle.setActivation(state, 0.1)
+    theirs.equilibrateMuscles(state)
+    fiber = muscle.getFiberLength(state)
+    manager = opensim.Manager(theirs)
+    manager.setIntegratorAccuracy(1e-9)
+    manager.initialize(state)
+    state = manager.integrate(0.1)
+    theirs.realizeVelocity(state)
+    expected = [
+        theirs.getCoordinateSet().get(0).getValue(state),
+        theirs.getCoordinateSet().get(0).getSpeedValue(state),
+        muscle.getActivation(state),
+        muscle.getFiberLength(state),
+    ]
+    drive = muscle_drive(model, lambda t, s: jnp.full(1, 0.7), first_order_rate)
+    start = State(
+        jnp.array([0.305]), jnp.zeros(1), MuscleState(jnp.array([0.1]), jnp.array([fiber]))
+    )
+    end = jax.jit(lambda s: rollout(model, drive, s, step=5e-4, steps=200))(start)
+    found = [
+        end.q[-1, 0],
+        end.qd[-1, 0],
+        end.inner.activation[-1, 0],
+        end.inner.fiber_length[-1, 0],
+    ]
+    assert expected[0] < 0.3  # it has moved
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
