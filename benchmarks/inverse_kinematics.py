@@ -116,16 +116,18 @@ def with_opensim(
     solver.setAccuracy(1e-5)
     found = {c.getName(): c for c in theirs.getCoordinateSet()}
     coordinates = [found[name] for name in model.layout.coordinate_names]
-    q, error = np.zeros((len(time_s), model.n)), np.zeros(positions.shape[:2])
-    order = [names.index(solver.getMarkerNameForIndex(k)) for k in range(len(names))]
-    seconds = 0.0
+    q, error = np.zeros((len(time_s), model.n)), np.full(positions.shape[:2], np.nan)
+    seconds, order = 0.0, []
     for i, t in enumerate(time_s):
         start = time.perf_counter()
         state.setTime(float(t))
         (solver.track if i else solver.assemble)(state)
         seconds += time.perf_counter() - start
         q[i] = [c.getValue(state) for c in coordinates]
-        error[i, order] = [solver.computeCurrentMarkerError(k) for k in range(len(names))]
+        if not i:  # the solver knows its markers only now
+            used = range(solver.getNumMarkersInUse())
+            order = [names.index(solver.getMarkerNameForIndex(k)) for k in used]
+        error[i, order] = [solver.computeCurrentMarkerError(names[k]) for k in order]
     return q, error, seconds
 
 
