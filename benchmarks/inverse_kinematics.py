@@ -42,6 +42,7 @@ class Args:
     trials: tuple[str, ...] = TRIALS  #: below shared/data/motions
     repeats: int = 3  #: warm runs, of which the best counts
     opensim_frames: int = 150  #: frames that OpenSim solves
+    accuracy: float = 1e-5  #: OpenSim's; smaller converges further and takes longer
     details: bool = False  #: print every coordinate's difference
 
 
@@ -75,7 +76,9 @@ def measure(trial: str, args: Args) -> list[str]:
         times.append(time.perf_counter() - start)
     frames = len(positions)
     count = min(frames, args.opensim_frames)
-    q, error, seconds = with_opensim(osim, model, markers.time[:count], names, positions[:count])
+    q, error, seconds = with_opensim(
+        osim, model, markers.time[:count], names, positions[:count], args.accuracy
+    )
     free = np.array(model.layout.rotational) & ~np.array(model.layout.locked)
     apart = (np.rad2deg(ours.q[:count] - q) + 180.0) % 360.0 - 180.0
     rms = np.sqrt(np.mean(apart**2, axis=0)) * free
@@ -93,7 +96,12 @@ def measure(trial: str, args: Args) -> list[str]:
 
 
 def with_opensim(
-    osim: Path, model: Model, time_s: np.ndarray, names: tuple[str, ...], positions: np.ndarray
+    osim: Path,
+    model: Model,
+    time_s: np.ndarray,
+    names: tuple[str, ...],
+    positions: np.ndarray,
+    accuracy: float,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return OpenSim's coordinates (T, n), marker errors (T, m) in m, and the seconds it took."""
     theirs = opensim.Model(str(osim))
@@ -113,7 +121,7 @@ def with_opensim(
     solver = opensim.InverseKinematicsSolver(
         theirs, reference, opensim.SimTKArrayCoordinateReference()
     )
-    solver.setAccuracy(1e-5)
+    solver.setAccuracy(accuracy)
     found = {c.getName(): c for c in theirs.getCoordinateSet()}
     coordinates = [found[name] for name in model.layout.coordinate_names]
     q, error = np.zeros((len(time_s), model.n)), np.full(positions.shape[:2], np.nan)

@@ -1,6 +1,5 @@
 """Marker inverse kinematics in float64 on a small model, markers made by the C engine."""
 
-
 import jax
 import jax.numpy as jnp
 import mujoco

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.fit.points import in_chunks
+from mjx_msk.fit.points import in_chunks, points
 from mjx_msk.fit.root import root_pose, with_root_pose
 from mjx_msk.model import Model
 from mjx_msk.physics.inverse_kinematics import Goals, inverse_kinematics
@@ -108,15 +108,16 @@ def _between(keys: np.ndarray, q: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 
 def rigid_start(
-    model: Model, pose: np.ndarray, sites: np.ndarray, target: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
+    model: Model, pose: np.ndarray, sites: np.ndarray, target: np.ndarray, seen: np.ndarray,
+    base: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Return ``pose`` (n,) laid onto each frame's markers ``target`` (T, m, 3) by a rigid fit.
 
-    The pelvis's own markers place it where three are ``seen`` (T, m), else all markers do: people
+    ``base`` scales the whole body. The pelvis's own markers place it where three are ``seen`` (T, m), else all markers do: people
     stand, lie and face anywhere. Frames that show too little keep the placement of the one before.
     """
     q = np.tile(pose, (len(seen), 1))
-    (own,) = in_chunks(lambda q_: _markers(model, jnp.asarray(sites), q_), q[:1])
+    own = points(model, base, q[:1], np.zeros(0)).position[:, sites]
     rotation, position = root_pose(model, q[:1])
     pelvis = np.asarray(model.mjx.site_bodyid)[sites] == 1
     turns, shifts = np.zeros((len(q), 3, 3)), np.zeros((len(q), 3))

@@ -94,10 +94,11 @@ def inverse_kinematics(
 
     def solve(_: object, q: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         state = _iterate(model, sites, goals, bounds, q, iterations, tolerance)
-        return state.q, (state.system.cost, state.count)
+        count = state.count.astype(q.dtype)  # integers have no tangents here
+        return state.q, (state.system.cost, count)
 
     q, (cost, count) = jax.lax.custom_root(condition, start, solve, _solve_linear, has_aux=True)
-    return Tracked(q, cost, count)
+    return Tracked(q, cost, count.astype(int))
 
 
 def _solve_linear(linear: object, y: jax.Array) -> jax.Array:
