@@ -113,7 +113,9 @@ def rigid_start(
 ) -> np.ndarray:  # fmt: skip
     """Return ``pose`` (n,) laid onto each frame's markers ``target`` (T, m, 3) by a rigid fit.
 
-    ``base`` scales the whole body. The pelvis's own markers place it where three are ``seen`` (T, m), else all markers do: people
+    ``base`` scales the whole body.
+
+    The pelvis's own markers place it where three are ``seen`` (T, m), else all markers do: people
     stand, lie and face anywhere. Frames that show too little keep the placement of the one before.
     """
     q = np.tile(pose, (len(seen), 1))
