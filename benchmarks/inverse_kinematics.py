@@ -20,7 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mjx_msk.fit.inverse_kinematics import track_markers
+from mjx_msk.fit.marker_checks import undetermined
 from mjx_msk.fit.marker_names import match_markers
+from mjx_msk.fit.points import points
 from mjx_msk.fit.subject import read_model
 from mjx_msk.model import Model
 from mjx_msk.osim.markers import read_trc
@@ -80,6 +82,10 @@ def measure(trial: str, args: Args) -> list[str]:
         osim, model, markers.time[:count], names, positions[:count], args.accuracy
     )
     free = np.array(model.layout.rotational) & ~np.array(model.layout.locked)
+    sites = np.array([model.layout.site_index[name] for name in names])
+    seen = points(model, 1.0, ours.q, np.zeros(0), sites).by_q
+    left_open = undetermined(model, seen, np.isfinite(ours.error_m))
+    free &= ~np.isin(model.layout.coordinate_names, left_open)
     apart = (np.rad2deg(ours.q[:count] - q) + 180.0) % 360.0 - 180.0
     rms = np.sqrt(np.mean(apart**2, axis=0)) * free
     if args.details:

@@ -1,9 +1,10 @@
 """Marker inverse kinematics of one frame: weighted least squares, differentiable, for ``vmap``.
 
 The coordinates minimise half of
-``sum_i w_i |x_i(q) - y_i|^2 / sum_i w_i + sum_j v_j (q_j - p_j)^2`` within their bounds: markers ``y`` with weights ``w``, and coordinates' values ``p`` with weights
-``v``, as in OpenSim's inverse kinematics (Lu and O'Connor 1999, J Biomech 32:129; Delp et al. 2007,
-IEEE TBME 54:1940). Steps are Gauss-Newton's with Levenberg-Marquardt damping on the scaled normal
+``sum_i w_i |x_i(q) - y_i|^2 / sum_i w_i + sum_j v_j (q_j - p_j)^2`` within their bounds: markers
+``y`` with weights ``w``, and coordinates' values ``p`` with weights ``v``, as in OpenSim's inverse
+kinematics (Lu and O'Connor 1999, J Biomech 32:129; Delp et al. 2007, IEEE TBME 54:1940).
+Steps are Gauss-Newton's with Levenberg-Marquardt damping on the scaled normal
 equations (Marquardt 1963, J SIAM 11:431), and Newton's near the solution, where skin that moves
 leaves residuals too large for Gauss-Newton to converge fast (Nocedal and Wright 2006, sec. 10.3).
 A coordinate at a bound that the gradient pushes outward stands still (projected Newton, Bertsekas
