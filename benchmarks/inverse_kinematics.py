@@ -83,7 +83,7 @@ def measure(trial: str, args: Args) -> list[str]:
     )
     free = np.array(model.layout.rotational) & ~np.array(model.layout.locked)
     sites = np.array([model.layout.site_index[name] for name in names])
-    seen = points(model, 1.0, ours.q, np.zeros(0), sites).by_q
+    seen = points(model, 1.0, ours.q, np.zeros(0)).by_q[:, sites]
     left_open = undetermined(model, seen, np.isfinite(ours.error_m))
     free &= ~np.isin(model.layout.coordinate_names, left_open)
     apart = (np.rad2deg(ours.q[:count] - q) + 180.0) % 360.0 - 180.0
