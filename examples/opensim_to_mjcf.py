@@ -8,7 +8,7 @@ import sys
 import mujoco
 
 import mjx_msk
-from mjx_msk.compile import write_xml
+from mjx_msk.compile import notes, write_xml
 
 source, target = sys.argv[1:3] if len(sys.argv) > 2 else sys.exit(__doc__)
 try:
@@ -24,6 +24,5 @@ mujoco.mj_resetDataKeyframe(model, data, model.key("default").id)
 mujoco.mj_forward(model, data)
 for muscle in range(min(model.nu, 5)):
     print(f"{model.actuator(muscle).name}: {1e3 * data.actuator_length[muscle]:.1f} mm long")
-for note in spec.texts:
-    if note.name.startswith(("skipped/", "repaired/")):
-        print(f"{note.name}: {note.data}")
+for note in notes(spec):
+    print(note)

@@ -27,14 +27,15 @@ class Layout:
     """The part of a model that is fixed when it is traced: names and index tables."""
 
     coordinate_names: tuple[str, ...]  #: independent coordinates, in joint order
-    joint_names: tuple[str, ...]  #: every MuJoCo joint, in order (nq = nv = number of joints)
+    joint_names: tuple[str, ...]  #: every MuJoCo joint, in order
     body_names: tuple[str, ...]
     site_names: tuple[str, ...]
     rotational: tuple[bool, ...]  #: per coordinate: rad (True) or m (False)
     locked: tuple[bool, ...]  #: per coordinate: held at its default by the source model
-    independent: tuple[int, ...]  #: joint index of each coordinate
+    independent: tuple[int, ...]  #: joint index of each coordinate; six times that of a free joint
+    free: tuple[int, ...]  #: free joints, which have no coordinates but a place (7) and speeds (6)
     dependent: tuple[int, ...]  #: joint index of each tied joint, round by round
-    driver: tuple[int, ...]  #: what each tied joint follows: a place in (independent, dependent)
+    driver: tuple[int, ...]  #: what each tied joint follows: a place in (scalar, dependent) joints
     rounds: tuple[tuple[int, int], ...]  #: slices of ``dependent`` that follow earlier values only
     coupled: tuple[tuple[str, str, tuple[float, ...]], ...]  #: coordinates without a joint
     contact_names: tuple[str, ...]  #: foot contact spheres
@@ -52,9 +53,10 @@ class Layout:
 
     @cached_property
     def joint_order(self) -> tuple[int, ...]:
-        """Return each joint's place in (independent, dependent)."""
-        place = {joint: i for i, joint in enumerate((*self.independent, *self.dependent))}
-        return tuple(place[joint] for joint in range(len(place)))
+        """Return the place of each joint that is not free in (scalar, dependent) joints."""
+        scalar = (j for j in self.independent if j not in self.free)
+        place = {joint: i for i, joint in enumerate((*scalar, *self.dependent))}
+        return tuple(place[joint] for joint in sorted(place))
 
     @cached_property
     def contact_feet(self) -> tuple[int, ...]:
@@ -76,8 +78,8 @@ class Model:
     growth: jax.Array  #: (nq,) qpos over value: 1 unless a tied slide was scaled with its bone
     tied_axis: jax.Array  #: (d, 3) how a tied slide grows with its parent body; 0 for hinges
     joint_place: jax.Array  #: (nbody, 3) m, where a body's joints lie in its frame
-    q_default: jax.Array  #: (n,)
-    q_range: jax.Array  #: (n, 2) rad or m
+    q_default: jax.Array  #: (n,), one more for every free joint
+    q_range: jax.Array  #: (n, 2) rad or m, one more for every free joint
     contact_position: jax.Array  #: (c, 3) m, sphere centres in their bodies
     contact_radius: jax.Array  #: (c,) m
     layout: Layout = dataclasses.field(metadata={"static": True})
@@ -110,23 +112,35 @@ class Model:
         contact = [g for g in range(full.ngeom) if full.geom(g).name.startswith(CONTACT_PREFIXES)]
         _check_joints(mj)
         tied = _tied_joints(mj)
-        independent = tuple(j for j in range(mj.njnt) if j not in tied)
-        rounds = _rounds(tied, independent)
+        free = tuple(j for j in range(mj.njnt) if mj.jnt_type[j] == mujoco.mjtJoint.mjJNT_FREE)
+        own = tuple(j for j in range(mj.njnt) if j not in tied)
+        scalar = tuple(j for j in own if j not in free)
+        rounds = _rounds(tied, scalar)
         dependent = tuple(joint for joints in rounds for joint in joints)
-        place = {joint: i for i, joint in enumerate((*independent, *dependent))}
+        independent = tuple(j for j in own for _ in range(6 if j in free else 1))
+        place = {joint: i for i, joint in enumerate((*scalar, *dependent))}
         ends = np.cumsum([0, *map(len, rounds)]).tolist()
         texts = {t.name: t.data for t in spec.texts}
         names = tuple(mj.joint(j).name for j in range(mj.njnt))
         layout = Layout(
-            coordinate_names=tuple(names[j] for j in independent),
+            coordinate_names=tuple(
+                name for j in own for name in (_speeds(names[j]) if j in free else [names[j]])
+            ),
             joint_names=names,
             body_names=tuple(mj.body(b).name for b in range(mj.nbody)),
             site_names=tuple(mj.site(s).name for s in range(mj.nsite)),
             rotational=tuple(
-                bool(mj.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE) for j in independent
+                kind
+                for j in own
+                for kind in (
+                    [False] * 3 + [True] * 3
+                    if j in free
+                    else [bool(mj.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE)]
+                )
             ),
             locked=tuple(f"locked/{names[j]}" in texts for j in independent),
             independent=independent,
+            free=free,
             dependent=dependent,
             driver=tuple(place[tied[j].driver] for j in dependent),
             rounds=tuple(itertools.pairwise(ends)),
@@ -141,8 +155,8 @@ class Model:
             growth=jnp.ones(mj.njnt),
             tied_axis=jnp.array([_slide_axis(mj, j) for j in dependent]).reshape(-1, 3),
             joint_place=jnp.array([_joint_place(mj, b) for b in range(mj.nbody)]),
-            q_default=jnp.array([_default(texts, names[j]) for j in independent]),
-            q_range=jnp.array([_range(mj, j) for j in independent]),
+            q_default=jnp.concatenate([jnp.array(_default(mj, texts, j)) for j in own]),
+            q_range=jnp.concatenate([jnp.array(_range(mj, j)) for j in own]),
             contact_position=jnp.array(full.geom_pos[contact]).reshape(-1, 3),
             contact_radius=jnp.array(full.geom_size[contact, 0]),
             layout=layout,
@@ -150,7 +164,7 @@ class Model:
 
     @property
     def n(self) -> int:
-        """Number of independent coordinates."""
+        """Number of independent coordinates (of their speeds, where a joint is free)."""
         return len(self.layout.coordinate_names)
 
     def replace(self, **changes: Any) -> "Model":
@@ -179,9 +193,11 @@ def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:
 
 
 def _check_joints(mj: mujoco.MjModel) -> None:
-    """Raise ``MskError`` unless every joint is a hinge or a slide whose value is its position."""
+    """Raise ``MskError`` but for free joints, and hinges and slides whose value is the position."""
     for j in range(mj.njnt):
         kind = mujoco.mjtJoint(mj.jnt_type[j])
+        if kind == mujoco.mjtJoint.mjJNT_FREE:
+            continue
         if kind not in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE):
             wrong = "is neither a hinge nor a slide"
         elif mj.qpos0[mj.jnt_qposadr[j]] != 0.0:
@@ -213,13 +229,26 @@ def _rounds(tied: dict[int, _Tie], independent: tuple[int, ...]) -> list[list[in
     return rounds
 
 
-def _default(texts: dict[str, str], name: str) -> float:
-    """Return a coordinate's default value, or the one at which it is locked."""
-    return float(texts.get(f"locked/{name}", texts.get(f"default/{name}", 0.0)))
+def _speeds(name: str) -> list[str]:
+    """Return names for the speeds of a free joint: world axes, then body axes."""
+    return [f"{name}/{kind}{axis}" for kind in "tr" for axis in "xyz"]
+
+
+def _default(mj: mujoco.MjModel, texts: dict[str, str], joint: int) -> np.ndarray:
+    """Return a joint's default value, or the one at which it is locked, (1,); (7,) if free."""
+    if mj.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE:
+        return mj.qpos0[mj.jnt_qposadr[joint] :][:7].copy()
+    name = mj.joint(joint).name
+    return np.array([float(texts.get(f"locked/{name}", texts.get(f"default/{name}", 0.0)))])
 
 
 def _range(mj: mujoco.MjModel, joint: int) -> np.ndarray:
-    return mj.jnt_range[joint] if mj.jnt_limited[joint] else np.array([-np.inf, np.inf])
+    """Return a joint's range (1, 2), (7, 2) if it is free."""
+    if mj.jnt_limited[joint]:
+        return mj.jnt_range[joint : joint + 1].copy()
+    return np.tile(
+        [-np.inf, np.inf], (7 if mj.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE else 1, 1)
+    )
 
 
 def _slide_axis(mj: mujoco.MjModel, joint: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from mjx_msk.errors import MskError
 pytest.importorskip("opensim")
 
 #: Model and number of damaged copies.
-FILES = {"arm": 500, "double_pendulum": 600, "Tug_of_War_Millard": 600, "arm26": 350}
+FILES = {"arm": 550, "double_pendulum": 800, "Tug_of_War_Millard": 600, "arm26": 100}
 BUDGET = 150  #: s for each model, on a machine that is very slow
 
 

@@ -71,6 +71,7 @@ def model_of_a_bent_arm(
             joint.upd_coordinates(index).setName(f"{name}_{index}")
             joint.upd_coordinates(index).setRangeMin(low)
             joint.upd_coordinates(index).setRangeMax(high)
+            joint.upd_coordinates(index).setDefaultClamped(True)
         model.addJoint(joint)
         parent = body
     muscle = opensim.Millard2012EquilibriumMuscle("muscle", 500.0, 0.1, 0.25, 0.1)

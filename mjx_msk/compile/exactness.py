@@ -62,9 +62,11 @@ def _is_exact(opensim: Any, joint: Any, couplings: dict[str, tuple[str, ScalarFu
         names = axis.getCoordinateNamesInArray()
         if names.size() == 0:
             continue
+        if names.size() > 1:
+            return False
         function = read_function(opensim, axis.getFunction())
         chain = _from_independent(names.get(0), couplings)
-        if names.size() > 1 or not _is_quartic(compose(function, chain)):
+        if not _is_quartic(compose(function, chain)):
             return False
     return True
 

@@ -10,6 +10,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from scipy.optimize import least_squares
 
 from mjx_msk.compile.source import ScalarFunction
+from mjx_msk.errors import MskError
 
 POINTS = 120  #: samples of a function that is fitted
 SEPARATED_POINTS, SEPARATED_DEGREE = 12, 4  #: the same for each of several coordinates
@@ -19,7 +20,10 @@ RIDGE = 1e-3  #: of a fit's own coefficients
 
 
 def read_function(opensim: Any, function: Any) -> ScalarFunction:
-    """Return an OpenSim function; polynomial ones keep their exact coefficients."""
+    """Return an OpenSim function of one coordinate; polynomial ones keep their exact coefficients.
+
+    Raises ``MskError`` for a linear function of another number of coordinates.
+    """
     coefficients = _coefficients(opensim, function)
     function = function.clone()  # the model that owns the original may be gone when it is called
 
@@ -37,6 +41,11 @@ def _coefficients(opensim: Any, function: Any) -> tuple[float, ...] | None:
         return (opensim.Constant.safeDownCast(function).getValue(),)
     if kind == "LinearFunction":
         values = opensim.LinearFunction.safeDownCast(function).getCoefficients()
+        if values.size() != 2:  # OpenSim would read coordinates that are not there
+            raise MskError(
+                f"a LinearFunction of one coordinate has {values.size()} coefficients.",
+                remedy="Write its slope and its intercept in the model.",
+            )
         return (values.get(1), values.get(0))
     if kind == "PolynomialFunction":
         values = opensim.PolynomialFunction.safeDownCast(function).getCoefficients().to_numpy()

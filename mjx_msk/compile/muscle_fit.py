@@ -203,4 +203,5 @@ def _least_squares(
 
     # Complex steps and the tightest tolerances: every machine must find the same digits.
     fit = least_squares(residual, start, method="lm", jac="cs", ftol=1e-15, xtol=1e-15, gtol=1e-15)
-    return fit.x, float(factor(shape(fit.x)))
+    best = np.round(fit.x, 3)  # finer than a fit is good for, and far coarser than its noise
+    return best, float(factor(shape(best)))

@@ -209,6 +209,11 @@ class _Constraints:
         drivers = coupler.getIndependentCoordinateNames()
         drivers = [drivers.get(index) for index in range(drivers.size())]
         dependent = coupler.getDependentCoordinateName()
+        if not drivers:
+            raise MskError(
+                f"constraint '{name}' couples '{dependent}' to no coordinate.",
+                remedy="Write its independent_coordinate_names in the model.",
+            )
         if dependent in self.couplings:
             raise MskError(
                 f"several constraints couple coordinate '{dependent}'.",

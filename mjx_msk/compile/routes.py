@@ -40,6 +40,7 @@ RARE = 0.02  #: of the poses: a surface that is touched less often is left out
 WORTH = 0.7  #: what a fit must bring an error down to, to replace what the source has
 _FIT_POSES, _FIT_STEPS = 100, 30  #: of the sampled ones, for fits
 _BENDS = 2  #: places where fits begin
+_ROUGH, _FINE = 8, 3  #: steps of every fit, and how many go on
 _RADII = (0.005, 0.02)  #: m, at which fits begin
 _DIGITS = 4  #: of fitted places in m: coarse, so that every machine writes the same model
 
@@ -366,7 +367,7 @@ def _around_a_site(
         def built(p: np.ndarray, site=site, before=before, after=after) -> Filling:
             return (before, replace(site, position=site.position + 0.01 * p), after)
 
-        p = _least(gap, built, 3, rows, wanted)
+        p = _least(gap, built, np.zeros(3), rows, wanted)
         site = replace(site, position=np.round(site.position + 0.01 * p, _DIGITS))
     return (before, site, after)
 
@@ -374,9 +375,13 @@ def _around_a_site(
 def _fitted(
     gap: _Gap, surfaces: dict[str, Surface], rows: Rows, wanted: np.ndarray
 ) -> Iterator[Filling]:
-    """Yield spheres and cylinders fitted from where the path was seen to bend."""
+    """Yield spheres and cylinders fitted from where the path was seen to bend.
+
+    Every start is followed a little way, and the most promising ones to their ends.
+    """
     part, chosen = rows.fewer(_FIT_POSES, _FIT_STEPS)
     target = wanted[chosen]
+    fits: list[tuple[float, int, partial[Wrap], np.ndarray]] = []
     for body, place, inwards, normal in _bends(gap, surfaces, rows, wanted):
         across = np.cross(normal, inwards)
         frame = Frame(place, np.stack([inwards, across / np.linalg.norm(across), normal], axis=1))
@@ -384,8 +389,12 @@ def _fitted(
         for move, count in ((_moved_cylinder, 6), (_moved_sphere, 4)):
             for radius in _RADII:
                 begin = partial(move, name, body, frame, radius)
-                p = _least(gap, partial(_alone, begin), count, part, target)
-                yield (begin(p, _DIGITS),)
+                p = _least(gap, partial(_alone, begin), np.zeros(count), part, target, _ROUGH)
+                cost = part.cost(gap.length((begin(p),), part) - target)
+                fits.append((cost, len(fits), begin, p))
+    for _, _, begin, p in sorted(fits)[:_FINE]:
+        p = _least(gap, partial(_alone, begin), p, part, target)
+        yield (begin(p, _DIGITS),)
 
 
 def _alone(begin: Callable[[np.ndarray], Wrap], p: np.ndarray) -> Filling:
@@ -445,21 +454,22 @@ def _rounded(value: np.ndarray, digits: int | None) -> np.ndarray:
 def _least(
     gap: _Gap,
     built: Callable[[np.ndarray], Filling],
-    count: int,
+    start: np.ndarray,
     rows: Rows,
     wanted: np.ndarray,
+    steps: int = 20,
 ) -> np.ndarray:
     """Return the parameters of the filling that is closest to ``wanted``, outliers apart.
 
-    They begin at zero; SciPy's steps are relative, so it sees them around one.
+    They lie around zero; SciPy's steps are relative, so it sees them around one.
     """
     fit = least_squares(
         lambda p: rows.errors(gap.length(built(p - 1), rows) - wanted),
-        np.ones(count),
+        start + 1,
         loss="soft_l1",
         f_scale=2e-3 / np.sqrt(rows.poses),
         diff_step=1e-6,
-        max_nfev=20,
+        max_nfev=steps,
     )
     return fit.x - 1
 

@@ -32,7 +32,8 @@ def _check_whole_person(model: Model, path: Path) -> None:
     """Raise ``MskError`` unless the model has a free pelvis and two feet."""
     layout = model.layout
     missing = [name for name in FOOT_BODIES if name not in layout.body_names]
-    if layout.rotational[:ROOT_COORDINATES].count(True) != 3 or model.n < ROOT_COORDINATES:
+    three = layout.rotational[:ROOT_COORDINATES].count(True) == 3
+    if layout.free or not three or model.n < ROOT_COORDINATES:
         missing.append("a pelvis with three rotations and three translations")
     if missing:
         raise MskError(

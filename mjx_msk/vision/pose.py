@@ -109,7 +109,8 @@ class MediaPipePose:
         alone = most == 1 and np.mean(tall) >= 0.8
         return 1 if alone else max(2, most)
 
-    def _landmarker(self, mode: str, num_poses: int) -> Any:
+    @contextmanager
+    def _landmarker(self, mode: str, num_poses: int) -> Iterator[Any]:
         from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.PoseLandmarkerOptions(
@@ -119,13 +120,18 @@ class MediaPipePose:
         )
         try:
             with _quiet():
-                return vision.PoseLandmarker.create_from_options(options)
+                landmarker = vision.PoseLandmarker.create_from_options(options)
         except (ValueError, RuntimeError) as error:
             raise MskError(
                 f"this is no MediaPipe pose model ({str(error).splitlines()[0]}).",
                 where=str(self.model),
                 remedy="Give an official pose landmarker .task file, or leave it out.",
             ) from error
+        try:
+            yield landmarker
+        finally:
+            with _quiet():
+                landmarker.close()
 
 
 def _wrapped(image: np.ndarray) -> Any:

@@ -59,7 +59,7 @@ def test_scaled_as_opensim_scales(shared_data, tmp_path, name):
     for body, error in after.position.items():
         assert error < 1.25 * before.position[body] + 1e-8, body
     assert max(after.angle.values()) < max(before.angle.values()) + 1e-9
-    assert after.mass < 1e-9
+    assert after.mass < 1e-8  # kg; bodies of moving points have 1e-9 kg each
     assert after.inertia < before.inertia + 1e-9
     for muscle, error in after.length.items():
         assert error < 1.25 * before.length[muscle] + 2e-6, muscle
