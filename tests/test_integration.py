@@ -112,21 +112,27 @@ def test_forward_undoes_inverse_with_a_free_joint(free):
 
 def test_a_displacement_is_the_difference(free):
     q = free_state().q
+    slope = jax.jit(jax.jacrev(lambda c: displaced(free, q, c)))
     for change in (np.linspace(-0.5, 0.8, 7), np.zeros(7), np.full(7, 1e-7)):
         moved = displaced(free, q, jnp.array(change))
         np.testing.assert_allclose(difference(free, moved, q), change, atol=1e-12)
-        assert np.isfinite(jax.jacrev(lambda c: displaced(free, q, c))(jnp.array(change))).all()
+        assert np.isfinite(slope(jnp.array(change))).all()
     np.testing.assert_allclose(normalized(free, 3.0 * q)[3:7], q[3:7], atol=1e-15)
 
 
 def test_adaptive_steps_come_to_the_same_place(free):
     times = jnp.array([0.0, 0.05, 0.1])
-    fixed = rollout(free, passive(free), free_state(), step=1e-3, steps=100)
-    found = integrate(free, passive(free), free_state(), times, relative=1e-9, absolute=1e-9)
+    fixed = jax.jit(lambda s: rollout(free, passive(free), s, step=1e-3, steps=100))(free_state())
+
+    @partial(jax.jit, static_argnames="most_steps")
+    def adapt(state, most_steps):
+        tight = {"relative": 1e-9, "absolute": 1e-9}
+        return integrate(free, passive(free), state, times, **tight, most_steps=most_steps)
+
+    found = adapt(free_state(), 100)
     assert found.complete
     np.testing.assert_allclose(found.states.q, fixed.q[::50], atol=1e-8)
-    short = integrate(free, passive(free), free_state(), times, most_steps=2)
-    assert not short.complete
+    assert not adapt(free_state(), 2).complete
 
 
 def test_sampled_moments_and_loads_reproduce_the_motion(model):
@@ -180,7 +186,8 @@ def test_further_states_integrate_along(free):
 
     for scheme, tolerance in (("euler", 2e-2), ("rk4", 1e-6)):
         state = free_state()._replace(inner=jnp.array([1.0]))
-        found = rollout(free, drive, state, step=STEP, steps=20, scheme=scheme)
+        run = partial(rollout, free, drive, step=STEP, steps=20, scheme=scheme)
+        found = jax.jit(run)(state)
         np.testing.assert_allclose(found.inner[-1, 0], np.exp(-1.0), atol=tolerance)
 
 

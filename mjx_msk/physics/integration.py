@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import diffrax
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 
 from mjx_msk.errors import MskError
 from mjx_msk.model import Model
@@ -85,12 +86,17 @@ def _euler(model: Model, rate: Callable, t: jax.Array, state: State, h: jax.Arra
 
 
 def _rk4(model: Model, rate: Callable, t: jax.Array, state: State, h: jax.Array) -> State:
-    k1 = rate(t, state)
-    k2 = rate(t + 0.5 * h, _plus(state, 0.5 * h, k1))
-    k3 = rate(t + 0.5 * h, _plus(state, 0.5 * h, k2))
-    k4 = rate(t + h, _plus(state, h, k3))
-    total = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6.0, k1, k2, k3, k4)
-    after = _plus(state, h, total)
+    def stage(carry: tuple[State, State], row: jax.Array) -> tuple[tuple[State, State], None]:
+        slope, total = carry
+        share, weight = row
+        slope = rate(t + share * h, _plus(state, share * h, slope))
+        return (slope, _plus(total, weight * h, slope)), None
+
+    # a scan, so that the stages compile once: shares of the step, and weights
+    table = jnp.array([[0.0, 1 / 6], [0.5, 1 / 3], [0.5, 1 / 3], [1.0, 1 / 6]], state.q.dtype)
+    still = position_rate(model, state.q, jnp.zeros_like(state.qd))
+    slope = State(still, jnp.zeros_like(state.qd), jax.tree.map(jnp.zeros_like, state.inner))
+    (_, after), _ = jax.lax.scan(stage, (slope, state), table)
     return after._replace(q=normalized(model, after.q))
 
 
@@ -206,8 +212,10 @@ def integrate(
     derivatives recompute between checkpoints (``diffrax.RecursiveCheckpointAdjoint``).
     """
 
-    def rate(t: Any, at: State, _: None) -> State:
-        return _rate(model, drive, bodies, t, at)
+    flat, unflat = ravel_pytree(jax.tree.map(jnp.asarray, state))
+
+    def rate(t: Any, at: jax.Array, _: None) -> jax.Array:
+        return ravel_pytree(_rate(model, drive, bodies, t, unflat(at)))[0]
 
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(rate),
@@ -215,14 +223,14 @@ def integrate(
         t0=times[0],
         t1=times[-1],
         dt0=None,
-        y0=jax.tree.map(jnp.asarray, state),
+        y0=flat,
         saveat=diffrax.SaveAt(ts=times),
         stepsize_controller=diffrax.PIDController(rtol=relative, atol=absolute),
         adjoint=diffrax.RecursiveCheckpointAdjoint(),
         max_steps=most_steps,
         throw=False,
     )
-    found = solution.ys
+    found = jax.vmap(unflat)(solution.ys)
     found = found._replace(q=jax.vmap(partial(normalized, model))(found.q))
     complete = solution.result == diffrax.RESULTS.successful
     return Integrated(found, solution.stats["num_steps"], complete)

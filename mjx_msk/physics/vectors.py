@@ -42,8 +42,9 @@ def subtract(a: Vector, b: Vector) -> Vector:
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-def times(factor: jax.Array | np.ndarray, a: Vector) -> Vector:
+def times(factor: jax.typing.ArrayLike, a: Vector) -> Vector:
     """Return ``factor`` a."""
+    factor = jnp.asarray(factor)
     return factor * a[0], factor * a[1], factor * a[2]
 
 
