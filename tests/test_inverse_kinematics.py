@@ -8,14 +8,14 @@ import pytest
 import small_model
 
 from mjx_msk.model import Model
-from mjx_msk.physics.inverse_kinematics import Goals, inverse_kinematics
+from mjx_msk.physics.tracking import Goals, inverse_kinematics
 
 #: On the pelvis, thigh, foot, toes: every coordinate moves some of them.
 MARKERS = {
     "pelvis": [[0.1, 0, 0.1], [0.1, 0, -0.1], [-0.1, 0.1, 0]],
     "femur_r": [[0.02, -0.2, 0.05], [0, -0.3, -0.05]],
     "calcn_r": [[0, 0, 0.04], [0.1, 0.02, 0]],
-    "toes_r": [[0.03, 0.01, 0.05]],
+    "toes_r": [[0.08, 0.03, 0.05], [0.06, -0.03, -0.05]],
     "calcn_l": [[0.1, 0.05, 0.02], [0, 0.1, 0]],
 }
 STEP = 1e-6

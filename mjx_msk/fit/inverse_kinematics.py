@@ -13,8 +13,8 @@ import numpy as np
 from mjx_msk.fit.points import in_chunks, points
 from mjx_msk.fit.root import root_pose, with_root_pose
 from mjx_msk.model import Model
-from mjx_msk.physics.inverse_kinematics import Goals, inverse_kinematics
 from mjx_msk.physics.kinematics import position_data
+from mjx_msk.physics.tracking import Goals, inverse_kinematics
 
 #: Every so many frames one is solved first.
 _STRIDE = 8
@@ -22,6 +22,10 @@ _STRIDE = 8
 _JUMP = 0.7
 #: Markers are padded to a multiple of this.
 _MARKERS = 16
+#: Frames go through the solver in groups of this many, as long as the slowest of them takes ...
+_FRAMES = 64
+#: ... or for this many steps: those that need more form new groups, as often as this.
+_STEPS, _ROUNDS = 8, 7
 
 
 class Trial(NamedTuple):
@@ -36,8 +40,8 @@ class Trial(NamedTuple):
 def _solve(model: Model, sites: jax.Array, bounds: jax.Array, q_weight: jax.Array, *frames):
     def one(target, weight, q_target, start):
         goals = Goals(target, weight, q_target, q_weight)
-        found = inverse_kinematics(model, sites, goals, bounds, start)
-        return found.q, found.iterations
+        found = inverse_kinematics(model, sites, goals, bounds, start, iterations=_STEPS)
+        return found.q, found.iterations, found.converged
 
     return jax.vmap(one)(*frames)
 
@@ -81,17 +85,26 @@ def track_markers(
     padded = jnp.asarray(np.pad(sites, (0, padding)))
     held_by = jnp.asarray(bounds, float), jnp.asarray(q_weight, float)
 
-    def solve(index: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, ...]:
-        arrays = (*(a[index] for a in goals), start)
-        return in_chunks(lambda *a: _solve(model, padded, *held_by, *a), *arrays)
-
     q, iterations = np.zeros((frames, model.n)), np.zeros(frames)
+
+    def solve(index: np.ndarray, start: np.ndarray) -> None:
+        q[index] = start
+        for _ in range(_ROUNDS):
+            arrays = (*(a[index] for a in goals), q[index])
+            q[index], steps, done = in_chunks(
+                lambda *a: _solve(model, padded, *held_by, *a), *arrays, size=_FRAMES
+            )
+            iterations[index] += steps
+            index = index[done == 0]
+            if not len(index):
+                break
+
     keys = np.arange(0, frames, _STRIDE)
     first = rigid_start(model, default, sites, target[keys], weight[keys] > 0)
-    q[keys], iterations[keys] = solve(keys, first)
+    solve(keys, first)
     rest = np.setdiff1d(np.arange(frames), keys)
     if len(rest):
-        q[rest], iterations[rest] = solve(rest, _between(keys, q[keys], rest))
+        solve(rest, _between(keys, q[keys], rest))
     (found,) = in_chunks(lambda q_: _markers(model, padded, q_), q)
     error = np.linalg.norm(found[:, :count] - positions, axis=2)
     return Trial(q, np.where(weight > 0, error, np.nan), iterations.astype(int))

@@ -10,9 +10,6 @@ from mjx_msk.physics.dynamics import energy as energy
 from mjx_msk.physics.dynamics import forward_dynamics as forward_dynamics
 from mjx_msk.physics.dynamics import generalized_force as generalized_force
 from mjx_msk.physics.dynamics import inverse_dynamics as inverse_dynamics
-from mjx_msk.physics.inverse_kinematics import Goals as Goals
-from mjx_msk.physics.inverse_kinematics import Tracked as Tracked
-from mjx_msk.physics.inverse_kinematics import inverse_kinematics as inverse_kinematics
 from mjx_msk.physics.dynamics import joint_reactions as joint_reactions
 from mjx_msk.physics.dynamics import mass_matrix as mass_matrix
 from mjx_msk.physics.integration import Drive as Drive
@@ -28,3 +25,6 @@ from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose
 from mjx_msk.physics.scaling import scale as scale
 from mjx_msk.physics.scaling import stretch as stretch
+from mjx_msk.physics.tracking import Goals as Goals
+from mjx_msk.physics.tracking import Tracked as Tracked
+from mjx_msk.physics.tracking import inverse_kinematics as inverse_kinematics
