@@ -23,6 +23,12 @@ from mjx_msk.physics.integration import shoot as shoot
 from mjx_msk.physics.kinematics import Pose as Pose
 from mjx_msk.physics.kinematics import centroidal_matrix as centroidal_matrix
 from mjx_msk.physics.kinematics import pose as pose
+from mjx_msk.physics.points import PointJacobian as PointJacobian
+from mjx_msk.physics.points import PointMotion as PointMotion
+from mjx_msk.physics.points import joint_centers as joint_centers
+from mjx_msk.physics.points import marker_positions as marker_positions
+from mjx_msk.physics.points import point_jacobian as point_jacobian
+from mjx_msk.physics.points import point_motion as point_motion
 from mjx_msk.physics.scaling import scale as scale
 from mjx_msk.physics.scaling import stretch as stretch
 from mjx_msk.physics.tracking import Goals as Goals

@@ -277,11 +277,13 @@ def _iterate(
         longest = jnp.max(jnp.where(rotational, jnp.abs(step), 0.0))
         step = step * (_LONGEST / jnp.maximum(longest, _LONGEST))
         trial = jnp.clip(q + step, low, high)
-        small = jnp.max(jnp.abs(trial - q)) < tolerance
+        length = jnp.max(jnp.abs(trial - q))
+        small = length < tolerance
         flat = expected <= _ROUNDINGS * precision * system.cost
         done = (usable & (small | flat)) | (damping > _MOST_DAMPING)
         # a last step that is small needs no look at where it leads
-        q = jnp.where(usable & small, trial, q)
+        last = done & usable & (length < jnp.maximum(tolerance, 4.0 * jnp.sqrt(precision)))
+        q = jnp.where(last, trial, q)
         # Newton's matrix may be indefinite: then Gauss-Newton's, from the same place
         damping = jnp.where(usable, damping, damping * 80.0)
         return _State(trial, q, system, damping, usable, s.passes + 1, done)
