@@ -74,8 +74,8 @@ def seen(spec, model, sites, truth) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def solve(model, sites):
-    """Return a compiled function of (target, weight, q_target, q_weight, bounds, start)."""
+def one(model, sites):
+    """Return the solution (n,) of (target, weight, q_target, q_weight, bounds, start)."""
 
     def one(target, weight, q_target, q_weight, bounds, start):
         goals = Goals(target, weight, q_target, q_weight)
@@ -83,13 +83,18 @@ def solve(model, sites):
             model, jnp.asarray(sites), goals, bounds, start, tolerance=1e-11
         ).q  # fmt: skip
 
+    return one
+
+
+@pytest.fixture(scope="module")
+def solve(one):
     return quick(one)
 
 
 @pytest.fixture(scope="module")
-def slopes(solve):
+def slopes(one):
     """Return d q / d target (n, m, 3), by reverse mode."""
-    return quick(jax.jacrev(solve))
+    return quick(jax.jacrev(one))
 
 
 def frame(model: Model, target: np.ndarray, **changes: np.ndarray) -> dict[str, np.ndarray]:
