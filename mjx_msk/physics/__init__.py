@@ -43,7 +43,16 @@ from mjx_msk.physics.muscles import rigid_tension as rigid_tension
 from mjx_msk.physics.paths import muscle_lengths as muscle_lengths
 from mjx_msk.physics.paths import muscle_paths as muscle_paths
 from mjx_msk.physics.paths import muscle_wrenches as muscle_wrenches
+from mjx_msk.physics.points import PointJacobian as PointJacobian
+from mjx_msk.physics.points import PointMotion as PointMotion
+from mjx_msk.physics.points import joint_centers as joint_centers
+from mjx_msk.physics.points import marker_positions as marker_positions
+from mjx_msk.physics.points import point_jacobian as point_jacobian
+from mjx_msk.physics.points import point_motion as point_motion
 from mjx_msk.physics.scaling import scale as scale
 from mjx_msk.physics.scaling import stretch as stretch
 from mjx_msk.physics.static_optimization import muscle_activations as muscle_activations
 from mjx_msk.physics.static_optimization import optimize_muscles as optimize_muscles
+from mjx_msk.physics.tracking import Goals as Goals
+from mjx_msk.physics.tracking import Tracked as Tracked
+from mjx_msk.physics.tracking import inverse_kinematics as inverse_kinematics

@@ -150,6 +150,13 @@ def jacobian(model: Model, q: jax.Array) -> jax.Array:
     return slopes(model, q)[:, None] * jnp.asarray(_tables(model.layout).follows.T, q.dtype)
 
 
+def congruent(model: Model, q: jax.Array, matrix: jax.Array) -> jax.Array:
+    """Return ``G^T matrix G``, (n, n), for a symmetric ``matrix`` (nv, nv)."""
+    slope, follows = slopes(model, q), _tables(model.layout).follows.T
+    half = gather(matrix * slope[:, None] * slope, follows)
+    return gather(half.T, follows).T
+
+
 def position_rate(model: Model, q: jax.Array, qd: jax.Array) -> jax.Array:
     """Return ``dq/dt``: ``qd`` itself but for quaternions, ``p' = p (0, omega) / 2``.
 
