@@ -8,12 +8,15 @@ speed    microseconds a frame, the default model, float32, batch 512 (8192 on a 
          beside OpenSim's solver (one Python call a frame) and the C engine in the same process
 compile  seconds to trace and compile each function, cold, and again from the persistent cache
 exact    FD(ID) on the default model and subjects; the energy of a passive fall
+engines  steps a second of the whole compiled model with muscles and contact: mjx.step and the C
+         engine's rollout, and how far apart they are after 20 steps
 trials   joint moments under measured forces against `_id_opensim.sto`, and motions integrated
          again from their own moments and forces in windows of 0.1 s, beside the C engine
 """
 
 import csv
 import functools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +30,8 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 import tyro
+from mujoco import mjx
+from mujoco.rollout import Rollout
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -55,17 +60,17 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 OPENSIM_MODEL = DATA / "models" / "RajagopalLaiUhlrich2023.osim"
 CUTOFF_HZ = 6.0  #: of the coordinates in the stored results; forces are as they are
 WINDOW_S, STEP_S = 0.1, 1e-3  #: of the re-simulation
-ENGINE_STEP_S = 2.5e-4  #: the C engine holds ties by a spring of twice this time constant
+ENGINE_STEP_S = 2.5e-5  #: the C engine holds ties by a spring of twice this time constant
 CHUNK, WINDOWS = 1024, 16  #: frames of inverse dynamics, and windows, at a time
 C_WINDOWS = 4  #: windows of a trial that the C engine integrates too
-Part = Literal["speed", "compile", "exact", "trials"]
+Part = Literal["speed", "compile", "exact", "engines", "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What to print."""
 
-    parts: tuple[Part, ...] = ("speed", "compile", "exact", "trials")
+    parts: tuple[Part, ...] = ("speed", "compile", "exact", "engines", "trials")
     """Which tables."""
     trial: str = ""
     """Only trials whose path contains this."""
@@ -81,6 +86,8 @@ def main(options: Options) -> None:
         console.print(speed_table(options.repeats))
     if "compile" in options.parts:
         console.print(compile_table())
+    if "engines" in options.parts:
+        console.print(engines_table())
     with jax.enable_x64(True):
         if "exact" in options.parts:
             console.print(exact_table())
@@ -275,6 +282,55 @@ def fall(seconds: float = 1.0) -> float:
     kinetic, potential = run(q, qd)
     total = np.asarray(kinetic + potential)
     return float(np.abs(total - total[0]).max() / np.asarray(kinetic).max() / seconds)
+
+
+# --- MuJoCo's engines ----------------------------------------------------------------------------
+
+
+def engines_table(steps: int = 20) -> Table:
+    """Step the standing default model, every muscle at 5 %, in MJX and in C, from one state."""
+    mj = mujoco.MjModel.from_xml_path(str(asset(DEFAULT_MODEL)))
+    batch = 8192 if jax.default_backend() == "gpu" else 16
+    data = mujoco.MjData(mj)
+    data.ctrl[:] = 0.05
+    mx = mjx.put_model(mj)
+    step = jax.jit(jax.vmap(mjx.step, (None, 0)))
+    start = jax.tree.map(lambda x: jnp.stack([x] * batch), mjx.put_data(mj, data))
+
+    def run() -> jax.Array:
+        at = start
+        for _ in range(steps):
+            at = step(mx, at)
+        return at.qpos
+
+    began = time.perf_counter()
+    found = np.asarray(run())
+    compiling = time.perf_counter() - began
+    mjx_s = best(run, 3)
+    mujoco.mj_step(mj, data, steps)
+    apart = float(np.abs(found - data.qpos).max())
+
+    threads = os.cpu_count() or 1
+    states = np.zeros((64, mujoco.mj_stateSize(mj, mujoco.mjtState.mjSTATE_FULLPHYSICS)))
+    fresh = mujoco.MjData(mj)
+    mujoco.mj_getState(mj, fresh, states[0], mujoco.mjtState.mjSTATE_FULLPHYSICS)
+    states[:] = states[0]
+    controls = np.full((64, steps, mj.nu), 0.05)
+    each = [mujoco.MjData(mj) for _ in range(threads)]
+    with Rollout(nthread=threads) as many:
+        c_s = best(lambda: many.rollout(mj, each, states, controls), 5)
+    rows = [
+        [
+            "mjx.step",
+            str(batch),
+            f"{batch * steps / mjx_s:,.0f}",
+            f"{compiling:.0f}",
+            f"{apart:.1e}",
+        ],
+        [f"C engine, rollout, {threads} threads", "64", f"{64 * steps / c_s:,.0f}", "", ""],
+    ]
+    columns = ("engine", "batch", "steps a second", "first run, s", "apart, rad or m")
+    return _table(f"whole model, {steps} steps of {1e3 * mj.opt.timestep:g} ms", columns, rows)
 
 
 # --- trials --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 
 from mjx_msk.force_curves import Curves, curves_of
 
+_WORDS = {"true": 1.0, "false": 0.0}
 SIZES = 5  #: numbers that the compiler keeps with an actuator: F0, l_opt, l_slack, pennation, v_max
 
 
@@ -225,7 +226,7 @@ def _parameters(words: list[str]) -> dict[str, float]:
     found = {}
     for key, _, value in (word.partition("=") for word in words):
         try:
-            found[key] = {"true": 1.0, "false": 0.0}.get(value) or float(value)
+            found[key] = _WORDS[value] if value in _WORDS else float(value)
         except ValueError:
             continue  # a general function in the place of a curve
     return found

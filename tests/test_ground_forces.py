@@ -1,8 +1,13 @@
 """Ground forces in cases whose answer is known without a computer."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
+from scipy import optimize
 
-from mjx_msk.fit.ground_forces import FRICTION, foot_loads, point_forces
+from mjx_msk.fit.ground_forces import foot_loads
+from mjx_msk.physics.contact_forces import ForcePriors, point_forces
 
 WEIGHT = 700.0  # N
 DT = 1 / 60
@@ -10,7 +15,8 @@ FRAMES = 12
 HEIGHT = 0.9  # m, of the center of mass
 #: A square of sole points around the place below the center of mass, two a foot.
 SOLES = np.array([[0.1, -0.1, 0.0], [-0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
-FEET = np.array([0, 0, 1, 1])
+FEET = (0, 0, 1, 1)
+FRICTION = ForcePriors().friction
 TOUCH = np.ones((FRAMES, 4))
 
 
@@ -88,7 +94,7 @@ def test_pressure_and_free_moment_by_hand():
     """Two points of the right foot: 300 N at x = 0, 100 N at x = 0.2, with a couple of 10 N."""
     points = np.array([[[0.0, -0.1, 0.0], [0.2, -0.1, 0.0], [0.0, 0.1, 0.0]]])
     forces = np.array([[[5.0, -10.0, 300.0], [5.0, 10.0, 100.0], [0.0, 0.0, 0.0]]])
-    loads = foot_loads(forces, points, np.array([0, 0, 1]))
+    loads = foot_loads(forces, points, (0, 0, 1))
     np.testing.assert_allclose(loads.force[0, 0], [10, 0, 400])
     np.testing.assert_allclose(loads.cop[0, 0], [0.05, -0.1, 0])  # 0.2 * 100 / 400
     # About (0.05, -0.1): -0.05 * -10 + 0.15 * 10 = 2 N m; the x forces pass through it.
@@ -96,3 +102,83 @@ def test_pressure_and_free_moment_by_hand():
     assert np.isnan(loads.cop[0, 1]).all()
     assert not loads.force[0, 1].any()
     assert not loads.moment[0, 1].any()
+
+
+def uneven() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return demand, arms and touch of a clip that slips, lifts feet and lands."""
+    rng = np.random.default_rng(0)
+    arms = SOLES - [0, 0, HEIGHT] + rng.normal(0, 0.01, (FRAMES, *SOLES.shape))
+    demand = np.tile([100.0, 50.0, WEIGHT, 10.0, -20.0, 2.0], (FRAMES, 1))
+    demand += rng.normal(0, 50.0, demand.shape)
+    demand[4, 0] += 500.0  # slips
+    demand[5, 2] = -50.0  # would need a pull
+    return demand, arms, rng.uniform(0.05, 1.0, (FRAMES, len(SOLES)))
+
+
+def test_a_general_solver_finds_the_same_optimum():
+    """Two frames, by SLSQP on the cone squared."""
+    demand, arms, touch = (x[3:5] for x in uneven())
+    touch = np.maximum(touch, 0.3)
+    priors = ForcePriors()
+
+    def cost(x: np.ndarray) -> float:
+        f = x.reshape(2, 4, 3)
+        force = f.sum(axis=1) - demand[:, :3] / WEIGHT
+        moment = np.cross(arms, f).sum(axis=1) - demand[:, 3:] / WEIGHT
+        size, change = f / (priors.point_spread * touch[..., None]), (f[1] - f[0]) / DT
+        met = np.sum((force / priors.force_spread) ** 2)
+        met += np.sum((moment / priors.moment_spread) ** 2)
+        return met + DT * (np.sum(size**2) + np.sum((change / priors.rate_spread) ** 2))
+
+    def cone(x: np.ndarray) -> np.ndarray:
+        f = x.reshape(-1, 3)
+        slack = (FRICTION * f[:, 2]) ** 2 - f[:, 0] ** 2 - f[:, 1] ** 2
+        return np.concatenate([slack, f[:, 2]])
+
+    start = np.tile([0.0, 0.0, 0.3], 8)
+    general = optimize.minimize(
+        cost, start, method="SLSQP", constraints={"type": "ineq", "fun": cone},
+        options={"maxiter": 1000, "ftol": 1e-12},
+    )  # fmt: skip
+    with jax.enable_x64(True):
+        found = np.asarray(point_forces(demand, arms, touch, WEIGHT, DT)) / WEIGHT
+    assert cone(found.ravel()).min() > -1e-12
+    assert cost(found.ravel()) == pytest.approx(
+        general.fun, rel=1e-4
+    )  # SLSQP leaves the cone by 1e-5
+
+
+def test_gradients_by_finite_differences():
+    """By demand, sole points, touch and time step; some points slip, some carry nothing."""
+    rng = np.random.default_rng(1)
+    with jax.enable_x64(True):
+        demand, arms, touch = map(jnp.array, uneven())
+        outer = rng.normal(size=arms.shape)
+
+        @jax.jit
+        def scalar(demand, arms, touch, dt):
+            return jnp.sum(outer * point_forces(demand, arms, touch, WEIGHT, dt))
+
+        given = (demand, arms, touch, jnp.array(DT))
+        forces = np.asarray(point_forces(demand, arms, touch, WEIGHT, DT))
+        across = np.linalg.norm(forces[..., :2], axis=-1)
+        assert np.sum(across > (FRICTION - 1e-6) * forces[..., 2] + 1.0) == 0
+        assert np.sum((across > (FRICTION - 1e-6) * forces[..., 2]) & (across > 1.0)) > 3
+        slopes = jax.jit(jax.grad(scalar, argnums=(0, 1, 2, 3)))(*given)
+        for k, h in enumerate((1e-2, 1e-5, 1e-5, 1e-6)):
+            along = rng.normal(size=given[k].shape)
+            if k == 2:  # a point that begins to touch is a jump
+                along = along * (np.abs(touch - 0.2) > 0.01)
+            ends = [scalar(*given[:k], given[k] + s * along, *given[k + 1 :]) for s in (h, -h)]
+            found = float(np.sum(slopes[k] * along))
+            assert found == pytest.approx(float(ends[0] - ends[1]) / (2 * h), rel=1e-5)
+
+
+def test_batches_and_what_is_not_finite():
+    """Clips side by side are each alone; NaN comes out where NaN went in, and nowhere else."""
+    demand, arms, touch = uneven()
+    two = np.stack([demand, demand * np.nan])
+    forces = jax.vmap(lambda d: point_forces(d, arms, touch, WEIGHT, DT))(jnp.array(two))
+    alone = point_forces(demand, arms, touch, WEIGHT, DT)
+    np.testing.assert_array_equal(forces[0], alone)
+    assert np.isnan(forces[1]).all()

@@ -15,14 +15,18 @@ from mjx_msk.model import Model
 from mjx_msk.physics import (
     Drive,
     Loads,
+    MuscleState,
     Signal,
     State,
+    contact_loads,
     energy,
     forward_dynamics,
     full_position,
     full_velocity,
     integrate,
     inverse_dynamics,
+    muscle_drive,
+    pose,
     rollout,
     shoot,
 )
@@ -160,22 +164,45 @@ def test_sampled_moments_and_loads_reproduce_the_motion(model):
 
 
 def test_gradients_of_a_rollout(model):
-    """Fifty steps, by the state and the moments, against central differences."""
-    q, qd, _ = map(jnp.array, small_model.random_states(model, 1)[:, 0])
-    tau = jnp.linspace(-5.0, 5.0, model.n)
+    """Fifty steps with a muscle and feet on the floor, by state, excitation and moments."""
+    q, qd, _ = small_model.random_states(model, 1)[:, 0]
+    q[1] += 0.001 - lowest_sphere(model, q)  # pelvis_ty: felt, and touched within the window
+    n = model.n
+    given = jnp.concatenate([q, 0.2 * qd, jnp.linspace(-5.0, 5.0, n), jnp.array([0.2, 0.7])])
 
-    @jax.jit
+    # opt level 0 compiles in half the time; values and slopes from one program
+    @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @jax.value_and_grad
     def end(x: jax.Array) -> jax.Array:
-        q, qd, tau = jnp.split(x, 3)
-        drive = lambda t, s: Drive(tau - 0.5 * s.qd)  # noqa: E731
-        found = rollout(model, drive, State(q, 0.2 * qd), step=STEP, steps=50, scheme="euler")
-        return jnp.sum(jnp.sin(found.q[-1])) + jnp.sum(found.qd[-1] ** 2) * 0.01
+        q, qd, tau, activation, excitation = jnp.split(x, [n, 2 * n, 3 * n, 3 * n + 1])
+        pull = muscle_drive(model, lambda t, s: excitation)
 
-    x = jnp.concatenate([q, qd, tau])
-    gradient = np.array(jax.jit(jax.grad(end))(x))
-    steps = 1e-5 * np.eye(len(x))
-    expected = np.array([(end(x + s) - end(x - s)) / 2e-5 for s in steps])
-    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        def drive(t: jax.Array, s: State) -> Drive:
+            acting = pull(t, s)
+            loads = contact_loads(model, s.q, s.qd)
+            return acting._replace(tau=acting.tau + tau - 0.5 * s.qd, loads=loads)
+
+        found = rollout(
+            model, drive, State(q, qd, MuscleState(activation)),
+            step=STEP, steps=50, scheme="euler", bodies=model.layout.contact_bodies,
+        )  # fmt: skip
+        return jnp.sum(jnp.sin(found.q[-1])) + 0.01 * jnp.sum(found.qd[-1] ** 2)
+
+    gradient = np.array(end(given)[1])
+    rng = np.random.default_rng(4)
+    for k in range(4):
+        part = np.zeros(len(given))
+        part[k * n : (k + 1) * n] = 1.0  # by q, qd, moments, and the muscle
+        along, h = part * rng.normal(size=len(given)), (1e-7, 1e-6, 1e-4, 1e-5)[k]
+        expected = float(end(given + h * along)[0] - end(given - h * along)[0]) / (2 * h)
+        assert abs(expected) > 1e-4
+        np.testing.assert_allclose(gradient @ along, expected, rtol=1e-5)
+
+
+def lowest_sphere(model: Model, q: np.ndarray) -> float:
+    """Return the height of the lowest point of the feet, m."""
+    centre = pose(model, jnp.array(q)).contacts
+    return float(jnp.min(centre[:, 2] - model.contact_radius))
 
 
 def test_further_states_integrate_along(free):

@@ -17,18 +17,14 @@ from scipy.optimize import lsq_linear
 from mjx_msk.compile import scale_spec
 from mjx_msk.model import Model
 from mjx_msk.physics import (
-    MuscleState,
-    State,
     activation_rate,
     equilibrium_fiber_length,
     fiber_velocity,
     first_order_rate,
-    muscle_drive,
     muscle_force,
     muscle_paths,
     muscle_wrenches,
     passive_joint_force,
-    rollout,
     scale,
 )
 from mjx_msk.physics.coordinates import jacobian
@@ -430,27 +426,3 @@ def test_springs_and_dampers_of_joints_are_c_mujocos(pendulum):
     found = passive_joint_force(pendulum, jnp.array([0.5]), jnp.array([-1.2]))
     np.testing.assert_allclose(found, data.qfrc_passive, atol=1e-12)
     assert abs(found[0]) > 0.1
-
-
-def test_gradients_of_a_rollout_with_muscles(pendulum):
-    """Fifty steps, by state and excitation, against central differences."""
-
-    @quick
-    @jax.vmap
-    def end(x: jax.Array) -> jax.Array:
-        def value(x: jax.Array) -> jax.Array:
-            drive = muscle_drive(pendulum, lambda t, s: x[3:])
-            state = State(x[:1], x[1:2], MuscleState(x[2:3]))
-            last = jax.tree.map(
-                lambda v: v[-1, 0],
-                rollout(pendulum, drive, state, step=1e-3, steps=50, scheme="euler"),
-            )
-            return last.q + 0.1 * last.qd + last.inner.activation
-
-        return jax.value_and_grad(value)(x)
-
-    x, h = jnp.array([0.1, -0.5, 0.2, 0.6]), 1e-6
-    value, gradient = end(jnp.concatenate([x[None], x + h * np.eye(4), x - h * np.eye(4)]))
-    numeric = (value[1:5] - value[5:]) / (2 * h)
-    np.testing.assert_allclose(gradient[0], numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max())
-    assert (np.abs(numeric) > 1e-4).all()

@@ -237,3 +237,33 @@ def test_free_fall_needs_no_forces(computed):
 def test_forward_dynamics_undoes_inverse_dynamics(states, computed):
     for found in computed.accelerations:
         np.testing.assert_allclose(found, states[2], rtol=1e-8, atol=1e-8)
+
+
+def test_gradients_by_differences(model, states, loads):
+    """Of places, inverse and forward dynamics by the whole state, along three directions each."""
+    rng = np.random.default_rng(5)
+    bodies = tuple(model.layout.body_names.index(name) for name in BODIES)
+    given = tuple(jnp.array(x[0]) for x in states)
+    acting = Loads(*(jnp.array(x[0]) for x in loads))
+    weights = jax.tree.map(lambda x: rng.normal(size=x.shape), (pose(model, given[0]), given[0]))
+
+    def values(q, qd, third):
+        places = pose(model, q)
+        dot = jax.tree.map(lambda w, x: jnp.sum(w * x), weights[0], places)
+        yield sum(jax.tree.leaves(dot))
+        yield weights[1] @ inverse_dynamics(model, q, qd, third, bodies, acting)
+        yield weights[1] @ forward_dynamics(model, q, qd, third, bodies, acting)
+
+    def all_of(*x):
+        return jnp.stack(list(values(*x)))
+
+    found = quick(jax.jacrev(all_of, (0, 1, 2)))(*given)
+    value = quick(all_of)
+    for which, h in ((0, 1e-6), (1, 1e-5), (2, 1e-4)):
+        for along in rng.normal(size=(3, model.n)):
+            ends = [
+                np.array(value(*given[:which], given[which] + s * along, *given[which + 1 :]))
+                for s in (h, -h)
+            ]
+            expected, slope = (ends[0] - ends[1]) / (2 * h), found[which] @ along
+            np.testing.assert_allclose(slope, expected, rtol=1e-5, atol=1e-7)

@@ -6,6 +6,7 @@ import pytest
 import small_model
 from scipy.spatial.transform import Rotation
 
+from mjx_msk.errors import MskError
 from mjx_msk.fit.root import root_pose, root_wrench, shifted, turned, with_root_pose
 from mjx_msk.model import ROOT_COORDINATES, Model
 
@@ -123,3 +124,12 @@ def test_the_wrench_does_the_work_of_the_generalized_forces(both, q):
     force, moment = root_wrench(model, q, tau)
     power = np.sum(force * v + moment * w, axis=1)
     np.testing.assert_allclose(power, np.sum(tau * qd[:, :6], axis=1), atol=0.05)
+
+
+def test_a_pelvis_that_moves_in_a_plane_is_refused():
+    spec = small_model.spec()
+    for item in (spec.joint("pelvis_tz"), *spec.keys):
+        spec.delete(item)
+    model = Model.from_spec(spec)
+    with pytest.raises(MskError, match=r"three slides and three turns: pelvis_tx, .*hip_flexion_r"):
+        root_pose(model, np.zeros((2, model.n)))

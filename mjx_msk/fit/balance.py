@@ -7,10 +7,10 @@ differences of the samples, so that the residuals are sparse in time.
 
 import numpy as np
 
-from mjx_msk.fit.ground_forces import point_forces
 from mjx_msk.fit.points import Points, centroidal
 from mjx_msk.fit.solver import Term
 from mjx_msk.model import Model
+from mjx_msk.physics.contact_forces import point_forces
 
 #: How closely a motion obeys the laws: share of body weight, and of body weight x 1 m.
 FORCE_SPREAD_BW, MOMENT_SPREAD_BW_M = 0.03, 0.02
@@ -52,7 +52,8 @@ def consistent_forces(
     demand = np.concatenate([linear - mass * gravity, angular], axis=1)
     demand = demand[np.clip(np.arange(len(q)) - 1, 0, len(demand) - 1)]
     arms = sole_points(soles) - center[:, None]
-    return point_forces(demand, arms, touch, mass * float(np.linalg.norm(gravity)), dt)
+    weight = mass * float(np.linalg.norm(gravity))
+    return np.asarray(point_forces(demand, arms, touch, weight, dt), float)
 
 
 def balance_terms(

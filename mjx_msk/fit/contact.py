@@ -25,6 +25,7 @@ def touching(
     center: np.ndarray,
     *,
     generosity: float = 1.0,
+    slow_m_s: float = SLOW_M_S,
 ) -> np.ndarray:
     """Return how surely each contact sphere touches the floor, (T, c) in 0..1.
 
@@ -33,9 +34,10 @@ def touching(
     center of mass. A sphere touches when it is both low and at rest relative to the ground. Who
     does not fall is carried: where no sphere seems to touch but the center of mass is not in free
     fall, the lowest and slowest ones are believed. Flickers shorter than ``SHORTEST_S`` go.
-    ``generosity`` widens the limits: whatever might push, rather than what surely stands.
+    ``generosity`` widens the limits: whatever might push, rather than what surely stands; below
+    about ``slow_m_s`` a point counts as at rest.
     """
-    near, slow = NEAR_M * generosity, SLOW_M_S * generosity
+    near, slow = NEAR_M * generosity, slow_m_s * generosity
     height = position[..., 2] - radius
     if len(position) < 3:
         return expit((near - height) / 0.008)

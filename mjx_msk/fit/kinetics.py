@@ -72,4 +72,4 @@ def estimated_loads(model: Model, q: np.ndarray, touch: np.ndarray, dt: float) -
     """
     p = places(model, q)
     forces = consistent_forces(model, q, p.center, p.soles, touch, dt)
-    return foot_loads(forces, sole_points(p.soles), np.array(model.layout.contact_feet))
+    return foot_loads(forces, sole_points(p.soles), model.layout.contact_feet)

@@ -7,9 +7,9 @@ import numpy as np
 
 from mjx_msk.fit import terms
 from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
+from mjx_msk.fit.inverse_kinematics import rigid_start
 from mjx_msk.fit.marker_checks import information, marker_warnings, swapped, undetermined
 from mjx_msk.fit.points import Points, points
-from mjx_msk.fit.root import root_pose, with_root_pose
 from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, segment_spread
 from mjx_msk.fit.solver import Solution, Term, gauss_newton
 from mjx_msk.model import ROOT_COORDINATES, Model
@@ -111,7 +111,7 @@ def fit_markers(
     on_progress("fitting the markers")
     problem = _problem(model, base, sites, positions, dt, height_m is not None, config)
     g = np.zeros(len(SEGMENTS) if height_m is not None else 0)
-    q = _first_guess(problem)
+    q = rigid_start(model, problem.mean, sites, problem.target, problem.weight > 0, problem.base)
     first, last = _ROBUST_SCALES
     rough = problem.solve(q, g, first, config.iterations // 3)
     expected = points(model, base, rough.x, rough.g).position[:, sites]
@@ -161,33 +161,3 @@ def _confidence(problem: _Problem, p: Points, scale: float) -> np.ndarray:
     told = information(jacobian, trusted) + np.diag(spread**-2)
     after = np.diagonal(np.linalg.inv(told), axis1=1, axis2=2)
     return np.clip(1.0 - after / spread**2, 0.0, 1.0)
-
-
-def _first_guess(problem: _Problem) -> np.ndarray:
-    """Return the habitual pose laid onto each frame's markers by a rigid fit, (T, n).
-
-    The pelvis's own markers place it where three are seen, else all markers do: people stand, lie
-    and face anywhere. Frames that show too little keep the placement of the frame before.
-    """
-    model, seen = problem.model, problem.weight > 0
-    q = np.tile(problem.mean, (len(seen), 1))
-    own = points(model, problem.base, q[:1], np.zeros(0)).position[0, problem.sites]
-    rotation, position = root_pose(model, q[:1])
-    bodies = np.asarray(model.mjx.site_bodyid)[problem.sites]
-    pelvis = bodies == 1
-    turns, shifts = np.zeros((len(q), 3, 3)), np.zeros((len(q), 3))
-    turn, shift = np.eye(3), np.zeros(3)
-    for t, visible in enumerate(seen):
-        use = visible & pelvis if np.sum(visible & pelvis) >= 3 else visible
-        if np.sum(use) >= 3:
-            turn, shift = _rigid(own[use], problem.target[t, use])
-        turns[t], shifts[t] = turn, shift
-    return with_root_pose(model, q, turns @ rotation, turns @ position[0] + shifts)
-
-
-def _rigid(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rotation and the shift that best carry points a (k, 3) onto b (Kabsch 1976)."""
-    U, _, Vt = np.linalg.svd((a - a.mean(axis=0)).T @ (b - b.mean(axis=0)))
-    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
-    turn = (U @ mirror @ Vt).T
-    return turn, b.mean(axis=0) - turn @ a.mean(axis=0)

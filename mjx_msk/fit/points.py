@@ -89,12 +89,16 @@ def _centroidal(model: Model, q: jax.Array):
     return (jax.vmap(lambda q_t: centroidal_matrix(model, q_t))(q),)
 
 
-def in_chunks(function, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Apply a jitted function of (CHUNK, ...) arrays to arrays of any length; pad by repetition."""
+def in_chunks(function, *arrays: np.ndarray, size: int = CHUNK) -> tuple[np.ndarray, ...]:
+    """Apply a jitted function of (size, ...) arrays to arrays of any length; pad by repetition.
+
+    From one thread: XLA's CPU client was seen to deadlock when two threads ran programs with LAPACK
+    calls on two cores.
+    """
     frames = len(arrays[0])
     pieces = []
-    for start in range(0, frames, CHUNK):
-        index = np.minimum(np.arange(start, start + CHUNK), frames - 1)
+    for start in range(0, frames, size):
+        index = np.minimum(np.arange(start, start + size), frames - 1)
         pieces.append(function(*(jnp.asarray(a[index], jnp.float32) for a in arrays)))
     joined = [np.concatenate([np.asarray(p[i]) for p in pieces]) for i in range(len(pieces[0]))]
     return tuple(a[:frames].astype(np.float64) for a in joined)

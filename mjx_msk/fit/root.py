@@ -3,14 +3,24 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mjx_msk.errors import MskError
 from mjx_msk.model import ROOT_COORDINATES, Model
 
 
 def _sequence(model: Model) -> tuple[list[int], list[int], str, np.ndarray]:
-    """Return the slide and hinge columns of ``q``, the hinges' Euler sequence and their signs."""
+    """Return the slide and hinge columns of ``q``, the hinges' Euler sequence and their signs.
+
+    Raises ``MskError`` for models without three of each, such as planar ones.
+    """
     rotational = model.layout.rotational[:ROOT_COORDINATES]
     slides = [i for i in range(ROOT_COORDINATES) if not rotational[i]]
     hinges = [i for i in range(ROOT_COORDINATES) if rotational[i]]
+    if len(hinges) != 3:
+        names = ", ".join(model.layout.coordinate_names[:ROOT_COORDINATES])
+        raise MskError(
+            f"the pelvis does not move by three slides and three turns: {names}",
+            remedy="Take one whose first six coordinates are the pelvis's, such as the default.",
+        )
     axes = np.asarray(model.mjx.jnt_axis)[[model.layout.independent[i] for i in hinges]]
     letters = "".join("XYZ"[int(np.argmax(np.abs(a)))] for a in axes)
     return slides, hinges, letters, np.sign(axes.sum(axis=1))

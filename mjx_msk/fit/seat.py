@@ -45,8 +45,7 @@ def loads_beside_seat(
     pushing = np.concatenate([p.soles, _between_hips(model, q)[:, None]], axis=1)
     both = np.column_stack([touch, seat.astype(float)])
     forces = consistent_forces(model, q, p.center, pushing, both, dt)
-    feet = np.array(model.layout.contact_feet)
-    return foot_loads(forces[:, :-1], sole_points(p.soles), feet)
+    return foot_loads(forces[:, :-1], sole_points(p.soles), model.layout.contact_feet)
 
 
 def _between_hips(model: Model, q: np.ndarray) -> np.ndarray:

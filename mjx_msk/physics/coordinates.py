@@ -61,12 +61,13 @@ def _tables(layout: Layout) -> _Tables:
     followed = [k for j in joints for k in coordinate_of[j]]
     follows = np.zeros((len(layout.coordinate_names), len(followed)))
     follows[followed, np.arange(len(followed))] = 1.0
+    # int32: JAX keeps one type for an array that it has seen, with x64 on and off
     return _Tables(
-        free=np.array(places, int).reshape(-1, 7),
-        scalar=np.array(scalars, int),
-        joints=np.array(scalar, int),
-        qpos_order=np.array(order(7), int),
-        qvel_order=np.array(order(6), int),
+        free=np.array(places, np.int32).reshape(-1, 7),
+        scalar=np.array(scalars, np.int32),
+        joints=np.array(scalar, np.int32),
+        qpos_order=np.array(order(7), np.int32),
+        qvel_order=np.array(order(6), np.int32),
         follows=follows,
     )
 
@@ -147,6 +148,13 @@ def reduce_force(model: Model, q: jax.Array, force: jax.Array) -> jax.Array:
 def jacobian(model: Model, q: jax.Array) -> jax.Array:
     """Return ``G``, (nv, n): ``qvel = G qd``."""
     return slopes(model, q)[:, None] * jnp.asarray(_tables(model.layout).follows.T, q.dtype)
+
+
+def congruent(model: Model, q: jax.Array, matrix: jax.Array) -> jax.Array:
+    """Return ``G^T matrix G``, (n, n), for a symmetric ``matrix`` (nv, nv)."""
+    slope, follows = slopes(model, q), _tables(model.layout).follows.T
+    half = gather(matrix * slope[:, None] * slope, follows)
+    return gather(half.T, follows).T
 
 
 def position_rate(model: Model, q: jax.Array, qd: jax.Array) -> jax.Array:

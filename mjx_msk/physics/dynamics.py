@@ -17,12 +17,22 @@ import numpy as np
 
 from mjx_msk.model import Model
 from mjx_msk.physics.coordinates import (
+    congruent,
     full_acceleration,
     full_velocity,
-    jacobian,
     reduce_force,
 )
-from mjx_msk.physics.kinematics import Frames, frames_of, mass_frames
+from mjx_msk.physics.kinematics import (
+    Frames,
+    Spatial,
+    body_acceleration,
+    body_velocity,
+    dof_motion,
+    frames_of,
+    joint_places,
+    mass_frames,
+    summed,
+)
 from mjx_msk.physics.tree import Tree, tree_of
 from mjx_msk.physics.vectors import (
     Rotation,
@@ -33,7 +43,7 @@ from mjx_msk.physics.vectors import (
     each,
     gather,
     gather_all,
-    matrix,
+    outer,
     stacked,
     subtract,
     times,
@@ -51,20 +61,13 @@ class Loads(NamedTuple):
     moment: jax.Array  #: (k, 3) N m, beyond that of the force
 
 
-class _Spatial(NamedTuple):
-    """Motions or forces: an angular and a linear part, referred to one point of the world."""
-
-    angular: Vector
-    linear: Vector
-
-
 class _Moving(NamedTuple):
     """A model in a pose, ready for its dynamics; arms are relative to the point of reference."""
 
     tree: Tree
     frames: Frames
     origin: Vector  #: () the point of reference: any will do, one near the bodies rounds least
-    motion: _Spatial  #: (nv,) what each dof does to the bodies that it moves
+    motion: Spatial  #: (nv,) what each dof does to the bodies that it moves
     arm: Vector  #: (nbody,) centers of mass
     principal: Rotation  #: (nbody,) principal axes of inertia
 
@@ -76,37 +79,17 @@ def _at(model: Model, q: jax.Array) -> _Moving:
     # No result depends on it, so neither does any derivative.
     x, y, z = (jax.lax.stop_gradient(part[1]) for part in center)
     origin = (x, y, z)
-    turning = tree.turning
-    around = cross(subtract(frames.anchor, origin), frames.axis)
-    motion = _Spatial(
-        times(turning, frames.axis), add(times(turning, around), times(1.0 - turning, frames.axis))
-    )
+    motion = dof_motion(tree, frames, origin)
     return _Moving(tree, frames, origin, motion, subtract(center, origin), principal)
 
 
-def _summed(x: _Spatial, table: np.ndarray) -> _Spatial:
-    return _Spatial(gather_all(x.angular, table), gather_all(x.linear, table))
-
-
-def _scaled(factor: jax.Array, x: _Spatial) -> _Spatial:
-    return _Spatial(times(factor, x.angular), times(factor, x.linear))
-
-
 def _inverse(
-    model: Model, at: _Moving, qvel: jax.Array, qacc: jax.Array, loads: _Spatial | None
-) -> _Spatial:
+    model: Model, at: _Moving, qvel: jax.Array, qacc: jax.Array, loads: Spatial | None
+) -> Spatial:
     """Return the wrench (nbody,) that each body needs, beyond ``loads``, to move as it does."""
     tree, motion = at.tree, at.motion
-    moving = _scaled(qvel, motion)
-    velocity = _summed(moving, tree.carried)
-    # d/dt of a dof's motion is the cross product of the velocity that carries it (Featherstone
-    # 2008, eq. 2.45).
-    turning = _Spatial(
-        cross(velocity.angular, moving.angular),
-        add(cross(velocity.angular, moving.linear), cross(velocity.linear, moving.angular)),
-    )
-    changing = _Spatial(*(add(times(qacc, s), c) for s, c in zip(motion, turning, strict=True)))
-    body, rate = _summed(moving, tree.moved), _summed(changing, tree.moved)
+    body = body_velocity(tree, motion, qvel)
+    rate = body_acceleration(tree, motion, qvel, qacc)
     # from the point of reference to the center of mass, and from spatial to ordinary acceleration
     omega, alpha = body.angular, rate.angular
     center_velocity = add(body.linear, cross(omega, at.arm))
@@ -117,25 +100,25 @@ def _inverse(
     inertia = vector(model.mjx.body_inertia)
     spin, change = each(inertia, own_omega), each(inertia, own_alpha)
     torque = turn(at.principal, add(change, cross(own_omega, spin)))
-    needed = _Spatial(add(torque, cross(at.arm, force)), force)
+    needed = Spatial(add(torque, cross(at.arm, force)), force)
     if loads is None:
         return needed
-    return _Spatial(*(subtract(a, b) for a, b in zip(needed, loads, strict=True)))
+    return Spatial(*(subtract(a, b) for a, b in zip(needed, loads, strict=True)))
 
 
-def _applied(at: _Moving, bodies: tuple[int, ...], loads: Loads | None) -> _Spatial | None:
+def _applied(at: _Moving, bodies: tuple[int, ...], loads: Loads | None) -> Spatial | None:
     """Return the wrench of loads on each body, (nbody,)."""
     if loads is None:
         return None
     table = np.zeros((len(bodies), at.tree.moved.shape[1]))
     table[np.arange(len(bodies)), list(bodies)] = 1.0
     force, arm = vector(loads.force), subtract(vector(loads.point), at.origin)
-    return _summed(_Spatial(add(vector(loads.moment), cross(arm, force)), force), table)
+    return summed(Spatial(add(vector(loads.moment), cross(arm, force)), force), table)
 
 
-def _dof_forces(at: _Moving, wrench: _Spatial) -> jax.Array:
+def _dof_forces(at: _Moving, wrench: Spatial) -> jax.Array:
     """Return the force (nv,) along every dof that supplies the bodies' wrenches."""
-    total = _summed(wrench, at.tree.moved.T)
+    total = summed(wrench, at.tree.moved.T)
     return dot(at.motion.angular, total.angular) + dot(at.motion.linear, total.linear)
 
 
@@ -177,21 +160,28 @@ def mass_matrix(model: Model, q: jax.Array) -> jax.Array:
 
 def _mass_matrix(model: Model, at: _Moving, q: jax.Array) -> jax.Array:
     """Composite rigid bodies: all that a dof moves resists it as one rigid body."""
-    tree, motion = at.tree, at.motion
-    carried = tree.moved.T
+    carried = at.tree.moved.T
     mass = gather(jnp.broadcast_to(model.mjx.body_mass, at.arm[0].shape), carried)
     first = gather_all(times(model.mjx.body_mass, at.arm), carried)
     second = tuple(gather_all(row, carried) for row in _second_moments(model, at))
+    product = composite_matrix(at.tree, at.motion, mass, first, second)
+    return congruent(model, q, product + jnp.diag(model.mjx.dof_armature))
+
+
+def composite_matrix(
+    tree: Tree, motion: Spatial, mass: jax.Array, first: Vector, second: Rotation
+) -> jax.Array:
+    """Return the mass matrix (nv, nv) of composites, without armature.
+
+    ``mass``, ``first`` and ``second`` (nv,) are the mass, the mass times the place and the inertia
+    about the point of reference of all that a dof moves.
+    """
     push = subtract(times(mass, motion.linear), cross(first, motion.angular))
     twist = add(turn(second, motion.angular), cross(first, motion.linear))
-    pairs = zip((*motion.angular, *motion.linear), (*twist, *push), strict=True)
-    product = sum(a[:, None] * b[None, :] for a, b in pairs)
+    product = outer((*motion.angular, *motion.linear), (*twist, *push))
     # upper[i, j]: dof i carries dof j; those that carry each other are counted twice below
-    upper = tree.carried * (1.0 - 0.5 * tree.carried.T)
-    half = product * upper + 0.5 * jnp.diag(model.mjx.dof_armature)
-    G = jacobian(model, q)
-    reduced = jnp.matmul(G.T, jnp.matmul(half, G, precision="highest"), precision="highest")
-    return reduced + reduced.T
+    half = product * (tree.carried * (1.0 - 0.5 * tree.carried.T))
+    return half + half.T
 
 
 def _second_moments(model: Model, at: _Moving) -> Rotation:
@@ -236,7 +226,7 @@ def energy(model: Model, q: jax.Array, qd: jax.Array) -> Energy:
     """Return the mechanical energy of a state ``q``, ``qd`` (n,)."""
     at = _at(model, q)
     qvel = full_velocity(model, q, qd)
-    body = _summed(_scaled(qvel, at.motion), at.tree.moved)
+    body = body_velocity(at.tree, at.motion, qvel)
     center = add(body.linear, cross(body.angular, at.arm))
     spin = turn_back(at.principal, body.angular)
     mass, inertia = model.mjx.body_mass, vector(model.mjx.body_inertia)
@@ -274,9 +264,8 @@ def joint_reactions(
     """
     at = _at(model, q)
     qvel, qacc = full_velocity(model, q, qd), full_acceleration(model, q, qd, qdd)
-    wrench = _summed(_inverse(model, at, qvel, qacc, _applied(at, bodies, loads)), at.tree.within)
-    place = turn(matrix(at.frames.orientation), vector(model.joint_place))
-    point = add(at.frames.position, place)
+    wrench = summed(_inverse(model, at, qvel, qacc, _applied(at, bodies, loads)), at.tree.within)
+    point = joint_places(model, at.frames)
     moment = subtract(wrench.angular, cross(subtract(point, at.origin), wrench.linear))
     moving = (np.arange(model.mjx.nbody) > 0)[:, None]
     return Reaction(stacked(wrench.linear) * moving, stacked(moment) * moving, stacked(point))

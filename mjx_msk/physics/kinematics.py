@@ -20,6 +20,7 @@ from mjx_msk.physics.vectors import (
     Rotation,
     Vector,
     add,
+    cross,
     gather,
     gather_all,
     matrix,
@@ -40,6 +41,13 @@ class Frames(NamedTuple):
     orientation: Quaternion  #: (nbody,) world_from_body
     axis: Vector  #: (nv,) direction of every dof
     anchor: Vector  #: (nv,) m, a point on a hinge's axis
+
+
+class Spatial(NamedTuple):
+    """Motions or forces: an angular and a linear part, referred to one point of the world."""
+
+    angular: Vector
+    linear: Vector
 
 
 class Places(NamedTuple):
@@ -156,6 +164,51 @@ def _dof_axes(tree: Tree, rotation: Rotation, along: Vector) -> Vector:
         for axis, fixed, row in zip(axes, tree.world_axis, rows, strict=True)
     )
     return x, y, z
+
+
+def dof_motion(tree: Tree, frames: Frames, origin: Vector) -> Spatial:
+    """Return what every dof (nv,) does to the bodies that it moves, referred to ``origin``."""
+    turning = tree.turning
+    around = cross(subtract(frames.anchor, origin), frames.axis)
+    return Spatial(
+        times(turning, frames.axis), add(times(turning, around), times(1.0 - turning, frames.axis))
+    )
+
+
+def summed(x: Spatial, table: np.ndarray) -> Spatial:
+    """Apply ``vectors.gather`` to both parts."""
+    return Spatial(gather_all(x.angular, table), gather_all(x.linear, table))
+
+
+def body_velocity(tree: Tree, motion: Spatial, qvel: jax.Array) -> Spatial:
+    """Return the bodies' spatial velocities (nbody,)."""
+    return summed(_scaled(qvel, motion), tree.moved)
+
+
+def body_acceleration(tree: Tree, motion: Spatial, qvel: jax.Array, qacc: jax.Array) -> Spatial:
+    """Return the bodies' spatial accelerations (nbody,).
+
+    The rate of a dof's motion is its cross product with the velocity that carries it (Featherstone
+    2008, eq. 2.45).
+    """
+    moving = _scaled(qvel, motion)
+    velocity = summed(moving, tree.carried)
+    turning = Spatial(
+        cross(velocity.angular, moving.angular),
+        add(cross(velocity.angular, moving.linear), cross(velocity.linear, moving.angular)),
+    )
+    changing = Spatial(*(add(times(qacc, s), c) for s, c in zip(motion, turning, strict=True)))
+    return summed(changing, tree.moved)
+
+
+def _scaled(factor: jax.Array, x: Spatial) -> Spatial:
+    return Spatial(times(factor, x.angular), times(factor, x.linear))
+
+
+def joint_places(model: Model, frames: Frames) -> Vector:
+    """Return where the bodies' joints lie in the world (nbody,)."""
+    place = turn(matrix(frames.orientation), vector(model.joint_place))
+    return add(frames.position, place)
 
 
 def mass_frames(model: Model, frames: Frames) -> tuple[Vector, Rotation]:

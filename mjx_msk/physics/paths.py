@@ -87,7 +87,7 @@ def _tables(layout: Layout) -> _Tables:
         [s.start for s in free]
         + [s.end for s in free]
         + [s.side if s.side >= 0 else s.start for s in bent],
-        np.int32,
+        np.int32,  # JAX keeps one type for an array that it has seen, with x64 on and off
     )
     rows = len(layout.body_names)
     to_muscle = np.zeros((len(free), len(own.names)))

@@ -97,6 +97,14 @@ def matrix(q: Quaternion) -> Rotation:
     )
 
 
+def outer(a: tuple[jax.Array, ...], b: tuple[jax.Array, ...]) -> jax.Array:
+    """Return the products (k, k) of all pairs of vectors ``a`` and ``b`` (k,), each a . b.
+
+    A matrix product, not a sum: XLA would compute all that leads to ``a`` and ``b`` k times.
+    """
+    return jnp.matmul(jnp.stack(a, axis=1), jnp.stack(b), precision="highest")
+
+
 def gather(values: jax.Array, table: np.ndarray) -> jax.Array:
     """Return ``values`` (k,) times a constant 0/1 table (k, m): what is chosen, or summed.
 

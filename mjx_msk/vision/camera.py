@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from mjx_msk.errors import MskError
 from mjx_msk.vision.video import FILM_WIDTH_MM, VideoInfo
 
 #: Main cameras of phones have a 35 mm equivalent focal length of about 26 mm.
@@ -92,6 +93,20 @@ def project(points_camera: Any, intrinsics: Any, distortion: Any) -> jnp.ndarray
     z = jnp.maximum(points[..., 2:], _NEAREST_M)
     x = _distorted(points[..., :2] / z, jnp.asarray(distortion))
     return x @ k[:2, :2].T + k[:2, 2]
+
+
+def pixels(camera: Camera, points_world: Any) -> jnp.ndarray:
+    """Return the pixels (..., 2) of points (..., 3) m in the world, Z up.
+
+    Differentiable; for points behind the camera see ``project``. The camera must have a pose.
+    """
+    R, t = camera.rotation_camera_from_world, camera.translation_m
+    if R is None or t is None:
+        raise MskError(
+            "the camera has no pose, so that points in the world have no pixels.",
+            remedy="Fit a video first, or give rotation_camera_from_world and translation_m.",
+        )
+    return project(jnp.asarray(points_world) @ R.T + t, camera.intrinsics, camera.distortion)
 
 
 def undistort(pixels: np.ndarray, intrinsics: np.ndarray, distortion: np.ndarray) -> np.ndarray:
