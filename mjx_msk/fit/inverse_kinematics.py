@@ -20,10 +20,12 @@ from mjx_msk.physics.tracking import Goals, inverse_kinematics
 _STRIDE = 8
 #: Neighbouring solved frames that differ by more (rad or m) are not joined by a straight line.
 _JUMP = 0.7
+#: Starts keep this share of a coordinate's range from its bounds.
+_INSIDE = 0.15
 #: Markers are padded to a multiple of this.
 _MARKERS = 16
 #: Frames go through the solver in groups of this many, as long as the slowest of them takes ...
-_FRAMES = 64
+_FRAMES = 32
 #: ... or for this many steps: those that need more form new groups, as often as this.
 _STEPS, _ROUNDS = 8, 7
 
@@ -100,7 +102,7 @@ def track_markers(
                 break
 
     keys = np.arange(0, frames, _STRIDE)
-    first = rigid_start(model, default, sites, target[keys], weight[keys] > 0)
+    first = rigid_start(model, _inside(default, bounds), sites, target[keys], weight[keys] > 0)
     solve(keys, first)
     rest = np.setdiff1d(np.arange(frames), keys)
     if len(rest):
@@ -108,6 +110,13 @@ def track_markers(
     (found,) = in_chunks(lambda q_: _markers(model, padded, q_), q)
     error = np.linalg.norm(found[:, :count] - positions, axis=2)
     return Trial(q, np.where(weight > 0, error, np.nan), iterations.astype(int))
+
+
+def _inside(q: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Return ``q`` (n,) off its bounds (n, 2): a straight elbow at its bound may never leave it."""
+    low, high = bounds.T
+    width = np.where(np.isfinite(high - low), high - low, 0.0)
+    return np.clip(q, low + _INSIDE * width, high - _INSIDE * width)
 
 
 def _between(keys: np.ndarray, q: np.ndarray, rest: np.ndarray) -> np.ndarray:
