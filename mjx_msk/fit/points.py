@@ -92,8 +92,7 @@ def _centroidal(model: Model, q: jax.Array):
 def in_chunks(function, *arrays: np.ndarray, size: int = CHUNK) -> tuple[np.ndarray, ...]:
     """Apply a jitted function of (size, ...) arrays to arrays of any length; pad by repetition.
 
-    From one thread: XLA's CPU client was seen to deadlock when two threads ran programs with LAPACK
-    calls on two cores.
+    From one thread: two were seen to wait for each other for ever on two cores.
     """
     frames = len(arrays[0])
     pieces = []
