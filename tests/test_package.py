@@ -1,6 +1,5 @@
-"""The house: imports go down, the front door is light, the package is whole."""
+"""The house: the front door is light, the package is whole."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,47 +9,8 @@ import mjx_msk
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mjx_msk"
 
-#: Room -> floor, as in ../shared/DESIGN.md; a room may import from its own floor and from below.
-FLOORS = {
-    "cli": 6, "__main__": 6,
-    "pipeline": 5, "outputs": 5,
-    "fit": 4, "report": 4, "export": 4,
-    "physics": 2, "vision": 2,
-    "compile": 1,
-    "run": 0, "options": 0, "recordings": 0, "model": 0, "motion": 0, "osim": 0, "errors": 0,
-    "cache": 0, "files": 0, "resources": 0, "runtime": 0,
-}  # fmt: skip
 #: The least that these modules must do without: the command line answers at once.
 HEAVY = {"jax", "mujoco", "scipy", "mediapipe", "av", "cv2", "plotly", "matplotlib", "opensim"}
-
-
-def imports(path: Path) -> set[str]:
-    """Return the rooms of ours that a module imports, at its top or inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            names = [node.module or ""]
-        else:
-            continue
-        found |= {n.split(".")[1] for n in names if n.startswith("mjx_msk.")}
-    return found
-
-
-def test_imports_only_go_down():
-    upward = []
-    for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue
-        upward += [
-            f"{path.relative_to(ROOT)} (floor {FLOORS[room]}) imports {other} ({FLOORS[other]})"
-            for other in imports(path)
-            if FLOORS[other] > FLOORS[room]
-        ]
-    assert not upward, "\n".join(upward)
 
 
 def loaded_after(statement: str) -> set[str]:
