@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-import diffrax
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
@@ -211,6 +210,8 @@ def integrate(
     Steps are as long as the tolerances allow (Tsitouras's method of order 5(4), diffrax); reverse
     derivatives recompute between checkpoints (``diffrax.RecursiveCheckpointAdjoint``).
     """
+
+    import diffrax  # a second of importing that nobody else waits for
 
     flat, unflat = ravel_pytree(jax.tree.map(jnp.asarray, state))
 
