@@ -13,6 +13,7 @@ import pytest
 from make_videos import quarters, write_audio, write_photo, write_video
 
 from mjx_msk import cli, outputs
+from mjx_msk.cli.stopping import stoppable
 from mjx_msk.motion import Motion
 from mjx_msk.osim.markers import read_trc
 from mjx_msk.report import render
@@ -307,3 +308,18 @@ def test_scaled_default_model(mjx_msk, tmp_path):
     assert code == 0
     assert "femur" in said
     assert mujoco.MjModel.from_xml_path(str(again)).body_mass.sum() == pytest.approx(71.0)
+
+
+@pytest.mark.parametrize(("dropped", "told"), [(KeyboardInterrupt, False), (ValueError, True)])
+def test_a_dropped_ctrl_c_is_not_printed(monkeypatch, dropped, told):
+    """Python drops what is raised in a destructor; other errors there are still told."""
+
+    class Fragile:
+        def __del__(self) -> None:
+            raise dropped
+
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: heard.append(args.exc_type))
+    with stoppable():
+        Fragile()
+    assert heard == [dropped] * told
