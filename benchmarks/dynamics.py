@@ -20,7 +20,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -368,7 +368,6 @@ class Result:
     deg: float  #: RMS of all rotations over all windows
     mm: float  #: RMS of all translations
     engine: float  #: greatest difference to the C engine, rad or m
-    peaks: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> list[str]:
         joints = {k: v for k, v in self.moment_pct.items() if not k.startswith("pelvis")}

@@ -87,8 +87,8 @@ def test_a_fall_keeps_its_energy(model):
     assert np.ptp(kinetic) > 10.0  # it does fall
 
 
-@pytest.mark.parametrize(("scheme", "tolerance"), [("rk4", 1e-9), ("euler", 1e-9)])
-def test_free_joints_move_as_in_the_c_engine(free, scheme, tolerance):
+@pytest.mark.parametrize("scheme", ["rk4", "euler"])
+def test_free_joints_move_as_in_the_c_engine(free, scheme):
     """Same scheme, same step: a body that tumbles with an arm on it."""
     mj = mujoco.MjSpec.from_string(TORQUE_FREE).compile()
     mj.opt.timestep = STEP
