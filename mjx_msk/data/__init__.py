@@ -1,0 +1,1 @@
+"""Recordings of people, and what training makes of them."""

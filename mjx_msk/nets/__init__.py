@@ -1,0 +1,1 @@
+"""The learned estimators: landmarks to motion, motion to forces."""

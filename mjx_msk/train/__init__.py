@@ -1,0 +1,1 @@
+"""Preparing data, training and evaluating the learned estimators."""
