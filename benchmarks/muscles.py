@@ -7,7 +7,6 @@ compared, so that other programs on the machine disturb less; ours count all thr
 """
 
 import csv
-import dataclasses
 import tempfile
 import time
 from dataclasses import dataclass
@@ -63,10 +62,10 @@ def main() -> None:
             path.write_text(to_xml(compile_osim(folder / "model.osim")), encoding="utf-8")
         model = Model.load(path)
         print_speed(model, folder / "model.osim")
-        time_s, ours, bare = print_optimum(model, folder, options.every)
+        time_s, ours, stretched = print_optimum(model, folder, options.every)
         if options.opensim:
             theirs = opensim_activations(folder, Path(name), options.every)
-            print_agreement(model, time_s, bare, theirs)
+            print_agreement(model, time_s, (ours, stretched), theirs)
     print_emg(model, time_s, ours, read_table(folder / "walk_emg.sto"))
 
 
@@ -122,7 +121,7 @@ def print_optimum(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Print how well muscles meet the moments.
 
-    Returns times, activations, and activations without passive forces of fibers.
+    Returns times, activations, and activations beside passive forces of fibers.
     """
     motion = read_table(folder / "walk_ik.mot")
     moment = read_table(folder / "walk_id_opensim.sto")
@@ -155,10 +154,9 @@ def print_optimum(
         if np.any(reserve[:, i]) and peak > 0:
             rms, most = np.sqrt(np.mean(reserve[:, i] ** 2)), np.abs(reserve[:, i]).max()
             print(f"| {name} | {peak:.1f} | {rms / peak:.2%} | {most / peak:.2%} |")
-    none = {name: jnp.zeros_like(getattr(model.muscles, name)) for name in ("passive", "damping")}
-    active = model.replace(muscles=dataclasses.replace(model.muscles, **none))
-    bare = call(active, jnp.array(q[chosen]), jnp.array(qd[chosen]), jnp.array(tau))
-    return moment.time[::every], np.asarray(found.activation), np.asarray(bare.activation)
+    arrays = (jnp.array(q[chosen]), jnp.array(qd[chosen]), jnp.array(tau))
+    stretched = muscle_activations(model, *arrays, passive=True)
+    return moment.time[::every], np.asarray(found.activation), np.asarray(stretched.activation)
 
 
 def opensim_activations(folder: Path, scratch: Path, every: int) -> Table:
@@ -216,19 +214,24 @@ def opensim_activations(folder: Path, scratch: Path, every: int) -> Table:
     return read_table(scratch / "so_StaticOptimization_activation.sto")
 
 
-def print_agreement(model: Model, time_s: np.ndarray, ours: np.ndarray, theirs: Table) -> None:
+def print_agreement(
+    model: Model, time_s: np.ndarray, both: tuple[np.ndarray, np.ndarray], theirs: Table
+) -> None:
     """Print correlations with OpenSim's activations for the strongest muscles of the legs.
 
-    Fibers have no passive force here: OpenSim's static optimisation leaves it out.
+    ``both`` are our activations, and those beside passive forces of fibers, which OpenSim's static
+    optimisation leaves out.
     """
-    print("\n| muscle | r with OpenSim | RMS difference |\n|---|---|---|")
+    print("\n| muscle | r with OpenSim | RMS difference | r beside passive forces |")
+    print("|---|---|---|---|")
     names = model.layout.muscles.names
     strength = np.asarray(model.muscles.max_force)
     leg = sorted(range(len(names)), key=lambda i: -strength[i])
     for i in [i for i in leg if names[i].endswith("_r")][:10]:
         other = np.interp(time_s, theirs.time, theirs.column(names[i]))
-        r = np.corrcoef(ours[:, i], other)[0, 1]
-        print(f"| {names[i]} | {r:.3f} | {np.sqrt(np.mean((ours[:, i] - other) ** 2)):.3f} |")
+        r, beside = (np.corrcoef(a[:, i], other)[0, 1] for a in both)
+        apart = np.sqrt(np.mean((both[0][:, i] - other) ** 2))
+        print(f"| {names[i]} | {r:.3f} | {apart:.3f} | {beside:.3f} |")
 
 
 def print_emg(model: Model, time_s: np.ndarray, ours: np.ndarray, emg: Table) -> None:

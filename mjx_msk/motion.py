@@ -14,14 +14,18 @@ import numpy as np
 from mjx_msk.errors import MskError
 from mjx_msk.files import replacing
 
-SCHEMA_VERSION = 1
+#: 2 added muscles and joint forces.
+SCHEMA_VERSION = 2
 
 #: What numpy, zipfile and json raise for files that are damaged or something else.
 _UNREADABLE = (
     OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 _JSON_FIELDS = ("subject", "camera", "quality", "provenance")
-_NAME_FIELDS = ("coordinate_names", "joint_names", "foot_names", "marker_names", "landmark_names")
+_NAME_FIELDS = (
+    "coordinate_names", "joint_names", "foot_names", "muscle_names", "loaded_joint_names",
+    "marker_names", "landmark_names",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +52,12 @@ class Motion:
     foot_cop: np.ndarray | None = None  #: (T, 2, 3) m, center of pressure; NaN without contact
     foot_moment: np.ndarray | None = None  #: (T, 2, 3) N m, free moment at the center of pressure
     contact: np.ndarray | None = None  #: (T, 2) bool, foot on the ground
+    muscle_names: tuple[str, ...] = ()
+    activation: np.ndarray | None = None  #: (T, m) 0..1
+    muscle_force: np.ndarray | None = None  #: (T, m) N, along the tendons
+    reserve: np.ndarray | None = None  #: (T, n) N m that no muscle makes; NaN where none could
+    loaded_joint_names: tuple[str, ...] = ()
+    joint_force: np.ndarray | None = None  #: (T, j, 3) N on the outer bone, in its axes
     confidence: np.ndarray | None = None  #: (T, n) 0..1 per coordinate
     marker_names: tuple[str, ...] = ()
     markers: np.ndarray | None = None  #: (T, m, 3) m, the model's markers
@@ -69,6 +79,9 @@ class Motion:
             "generalized_force": (frames, n), "confidence": (frames, n),
             "foot_force": (frames, 2, 3), "foot_cop": (frames, 2, 3),
             "foot_moment": (frames, 2, 3), "contact": (frames, 2),
+            "activation": (frames, len(self.muscle_names)),
+            "muscle_force": (frames, len(self.muscle_names)),
+            "reserve": (frames, n), "joint_force": (frames, len(self.loaded_joint_names), 3),
             "markers": (frames, len(self.marker_names), 3),
             "landmark_pixels": (frames, len(self.landmark_names), 2),
             "landmark_visibility": (frames, len(self.landmark_names)),
@@ -141,7 +154,8 @@ class Motion:
                 )
             known = {f.name for f in dataclasses.fields(cls)}
             fields: dict[str, Any] = {k: v for k, v in stored.items() if k in known}
-            fields |= {name: tuple(str(x) for x in stored[name]) for name in _NAME_FIELDS}
+            names = [n for n in _NAME_FIELDS if n in stored or version == SCHEMA_VERSION]
+            fields |= {name: tuple(str(x) for x in stored[name]) for name in names}
             fields |= {name: json.loads(str(stored[name])) for name in _JSON_FIELDS}
             return cls(**fields)
         except _UNREADABLE as error:

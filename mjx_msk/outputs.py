@@ -19,11 +19,11 @@ from mjx_msk.run import Run
 
 #: What a result consists of; the motion goes last, so that where it is, everything is.
 FILES = (
-    "model.xml", "kinematics.mot", "kinetics.sto", "grf.mot", "markers.trc", "replay.mp4",
-    "report.html", "motion.npz",
+    "model.xml", "kinematics.mot", "kinetics.sto", "grf.mot", "markers.trc", "activations.sto",
+    "muscle_forces.sto", "joint_forces.sto", "replay.mp4", "report.html", "motion.npz",
 )  # fmt: skip
-#: Drawn only where OpenGL works.
-OPTIONAL = ("replay.mp4",)
+#: Written only for models with muscles; drawn only where OpenGL works.
+OPTIONAL = ("activations.sto", "muscle_forces.sto", "joint_forces.sto", "replay.mp4")
 
 
 def finished(run: Run, out: Path) -> Motion | None:

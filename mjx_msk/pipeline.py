@@ -17,6 +17,7 @@ from mjx_msk.fit.kinetics import estimated_loads, joint_forces
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
+from mjx_msk.fit.muscles import muscle_effort
 from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.fit.seat import loads_beside_seat, seated
 from mjx_msk.fit.sighting import sight, with_sighting
@@ -195,7 +196,7 @@ def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:
 
 
 def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
-    """Return the motion with the feet's loads, measured or estimated, and the joint moments.
+    """Return the motion with the feet's loads, measured or estimated, moments and muscles.
 
     ``pushing`` (T, c) says which sole points may carry an estimated load.
     """
@@ -209,8 +210,11 @@ def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray)
         if run.options.grf is None and (seat := seated(model, found.q, kinetics, dt)).any():
             loads = loads_beside_seat(model, found.q, pushing, seat, dt)
             kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
-        measured = run.options.grf is not None
-        return assemble(model, found, loads, kinetics, measured=measured)
+    with run.stage("muscles"):
+        tau = kinetics.generalized_force
+        effort = muscle_effort(model, found.q, found.qd, found.qdd, tau, loads)
+    measured = run.options.grf is not None
+    return assemble(model, found, loads, kinetics, effort, measured=measured)
 
 
 def _checked_for_video(run: Run) -> tuple[float, float]:

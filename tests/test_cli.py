@@ -200,7 +200,7 @@ def test_a_folder_of_recordings(mjx_msk, tmp_path, monkeypatch):
     assert sum("OpenGL" in line for line in said.splitlines()) == 1
     assert [p.name for p in out.iterdir()] == [odd]
     assert sorted(p.name for p in (out / odd).iterdir()) == sorted(
-        set(outputs.FILES) - set(outputs.OPTIONAL)
+        set(outputs.FILES) - {"replay.mp4"}
     )
     page = (out / odd / "report.html").read_text(encoding="utf-8")
     assert "<b>walk" not in page

@@ -79,6 +79,17 @@ def test_a_newer_schema_is_refused_and_unknown_entries_are_not(tmp_path):
         Motion.load(path)
 
 
+def test_a_file_from_before_muscles_is_read(tmp_path):
+    path = tmp_path / "m.npz"
+    motion().save(path)
+    with np.load(path) as archive:
+        old = {k: archive[k] for k in archive.files if "muscle" not in k and "loaded" not in k}
+    np.savez(path, **old | {"schema_version": np.array(1)})
+    loaded = Motion.load(path)
+    assert loaded.muscle_names == ()
+    assert loaded.activation is None
+
+
 def damaged(kind, path):
     motion().save(path)
     content = path.read_bytes()

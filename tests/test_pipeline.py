@@ -40,7 +40,7 @@ def squat(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("squat") / "deeper" / "result"
     result = estimate(SQUAT, out, PERSON)
     assert result.note is None
-    assert list(result.timings) == ["fit", "kinetics", "files", "replay", "report"]
+    assert list(result.timings) == ["fit", "kinetics", "muscles", "files", "replay", "report"]
     return out
 
 
@@ -65,6 +65,41 @@ def test_the_angles_are_those_the_markers_were_made_with(squat):
     carried = motion.foot_force[:, :, 2].sum(axis=1)
     assert np.mean(carried) == pytest.approx(weight, rel=0.15)
     assert motion.quality["marker_error_mm"] < 1.0
+
+
+def test_the_muscles_make_the_moments_on_the_paths_of_plain_mujoco(squat):
+    motion = Motion.load(squat / "motion.npz")
+    model = mujoco.MjModel.from_xml_path(str(squat / "model.xml"))
+    data = mujoco.MjData(model)
+    hips = ("hip_flexion_r", "hip_adduction_r", "hip_rotation_r", "hip_flexion_l")
+    coordinate = [motion.index(name) for name in hips]
+    made = np.empty((len(motion), len(hips)))
+    arms = np.zeros((model.ntendon, model.nv))
+    for t, qpos in enumerate(motion.qpos):
+        data.qpos = qpos
+        mujoco.mj_forward(model, data)
+        pull = np.zeros(model.ntendon)
+        for name, force in zip(motion.muscle_names, motion.muscle_force[t], strict=True):
+            pull[model.actuator(name).trnid[0]] = force
+        dof = [model.joint(name).dofadr[0] for name in hips]
+        mujoco.mju_sparse2dense(
+            arms, data.ten_J, model.ten_J_rownnz, model.ten_J_rowadr, model.ten_J_colind
+        )
+        made[t] = -(pull @ arms)[dof]
+    wanted = motion.generalized_force[:, coordinate]
+    np.testing.assert_allclose(made + motion.reserve[:, coordinate], wanted, atol=0.02)  # N m
+    assert np.all((motion.activation >= 0) & (motion.activation <= 1))
+    assert np.isnan(motion.reserve[:, motion.index("lumbar_bending")]).all()  # no muscle there
+
+
+def test_knees_bear_more_the_deeper_one_squats(squat):
+    motion = Motion.load(squat / "motion.npz")
+    knee = motion.joint_force[:, motion.loaded_joint_names.index("knee_r")]
+    weight = 75.0 * 9.81
+    deep = np.argmax(motion.q[:, motion.index("knee_angle_r")])
+    assert np.all(knee[:, 1] < 0)  # on the tibia: down along the bone
+    assert 0.3 * weight < -knee[0, 1] < 2 * weight  # half the body and what balances it
+    assert -knee[deep, 1] > 2 * weight
 
 
 def test_the_motion_plays_on_the_model_in_plain_mujoco(squat):

@@ -54,6 +54,12 @@ def full() -> Motion:
         foot_force=force, foot_cop=cop, foot_moment=np.zeros_like(force), contact=contact,
         generalized_force=np.full((FRAMES, len(NAMES)), 7.0),
         confidence=np.linspace(0, 1, FRAMES)[:, None] * np.ones(len(NAMES)),
+        muscle_names=("soleus_r", "soleus_l", "odd_r"),
+        activation=np.outer(np.arange(FRAMES) / 10, [1.0, 0.5, 0.1]),
+        muscle_force=np.full((FRAMES, 3), 100.0),
+        reserve=np.full((FRAMES, len(NAMES)), 0.1),
+        loaded_joint_names=("knee_r", "knee_l"),
+        joint_force=np.full((FRAMES, 2, 3), [0.0, -1373.4, 0.0]),
         subject={"mass_kg": 70.0, "height_m": 1.73, "name": HOSTILE},
         quality={
             "pelvis_residual_force_pct_bw": 3.21, "foot_slip_mm": 99.0, "walking_speed_m_s": 1.25,
@@ -110,6 +116,23 @@ def test_the_plotted_numbers_are_those_of_the_motion(page_file):
     assert "Hip flexion" in moments
     assert "Pelvis tilt" not in moments  # a residual, not a moment of a joint
     assert moments["Hip flexion"]["traces"][0]["y"] == [7.0] * FRAMES
+
+
+def test_muscles_and_joint_forces_are_plotted(page_file):
+    sections = json.loads(Page(page_file).scripts[1])["sections"]
+    (soleus,) = sections["muscles"]  # the one that has a known name
+    assert [t["side"] for t in soleus["traces"]] == ["r", "l"]
+    np.testing.assert_allclose(soleus["traces"][1]["y"], np.arange(FRAMES) / 20, atol=1e-9)
+    (knee,) = sections["loads"]
+    assert knee["unit"] == "body weights"
+    np.testing.assert_allclose(knee["traces"][0]["y"], 2.0, rtol=1e-3)
+
+
+def test_muscles_of_unknown_names_are_plotted_by_strength():
+    force = np.tile([1.0, 50.0, 9.0], (FRAMES, 1))
+    names = ("a_r", "b_r", "b_l")
+    found = panels(motion(muscle_names=names, activation=force / 100, muscle_force=force))
+    assert [p["title"] for p in found["muscles"]] == ["b", "a"]
 
 
 def test_a_motion_that_knows_little_still_makes_a_page(tmp_path):

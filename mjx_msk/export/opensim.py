@@ -21,7 +21,7 @@ Coupled = Mapping[str, tuple[str, Sequence[float]]]
 def write_opensim(
     motion: Motion, folder: Path, *, rotational: Sequence[bool], coupled: Coupled | None = None
 ) -> list[Path]:
-    """Write ``kinematics.mot``, ``kinetics.sto``, ``grf.mot`` and ``markers.trc``, as far as known.
+    """Write a motion's coordinates, forces, muscles and markers, as far as they are known.
 
     ``rotational`` (n,) tells angles from translations, in the order of ``coordinate_names``.
     ``coupled`` names coordinates that follow another one (``knee_angle_r_beta``); each is written
@@ -31,6 +31,10 @@ def write_opensim(
     tables = {"kinematics.mot": kinematics_table(motion, rotational, coupled or {})}
     if motion.generalized_force is not None:
         tables["kinetics.sto"] = kinetics_table(motion, rotational)
+    if motion.activation is not None:
+        tables["activations.sto"] = activations_table(motion)
+        tables["muscle_forces.sto"] = muscle_forces_table(motion)
+        tables["joint_forces.sto"] = joint_forces_table(motion)
     if motion.foot_force is not None:
         tables["grf.mot"] = grf_table(motion)
     for name, table in tables.items():
@@ -65,6 +69,35 @@ def kinetics_table(motion: Motion, rotational: Sequence[bool]) -> Table:
         )
     }
     return _table("Inverse Dynamics Generalized Forces", motion.time, columns)
+
+
+def activations_table(motion: Motion) -> Table:
+    """Return the muscles' activations, as OpenSim's static optimisation writes them."""
+    assert motion.activation is not None
+    columns = dict(zip(motion.muscle_names, motion.activation.T, strict=True))
+    return _table("Static Optimization activations", motion.time, columns)
+
+
+def muscle_forces_table(motion: Motion) -> Table:
+    """Return the muscles' forces, N, and the reserves, N m, where a muscle could have acted."""
+    assert motion.muscle_force is not None
+    assert motion.reserve is not None
+    columns = dict(zip(motion.muscle_names, motion.muscle_force.T, strict=True))
+    for name, values in zip(motion.coordinate_names, motion.reserve.T, strict=True):
+        if np.isfinite(values).any():
+            columns[f"{name}_reserve"] = values
+    return _table("Static Optimization forces", motion.time, columns)
+
+
+def joint_forces_table(motion: Motion) -> Table:
+    """Return the forces of joints on their outer bones, N, in the bones' axes."""
+    assert motion.joint_force is not None
+    columns = {
+        f"{name}_f{axis}": motion.joint_force[:, joint, i]
+        for joint, name in enumerate(motion.loaded_joint_names)
+        for i, axis in enumerate("xyz")
+    }
+    return _table("Joint forces on the outer bones", motion.time, columns)
 
 
 def grf_table(motion: Motion) -> Table:

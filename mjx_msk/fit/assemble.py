@@ -7,6 +7,7 @@ import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import Kinetics, full_motion
+from mjx_msk.fit.muscles import MuscleEffort
 from mjx_msk.fit.points import places
 from mjx_msk.fit.root import root_pose, turned
 from mjx_msk.fit.video import VideoFit
@@ -53,16 +54,22 @@ def in_travel_frame(model: Model, fit: VideoFit) -> VideoFit:
 
 
 def assemble(
-    model: Model, found: Evidence, loads: FootLoads, kinetics: Kinetics, *, measured: bool = False
+    model: Model,
+    found: Evidence,
+    loads: FootLoads,
+    kinetics: Kinetics,
+    effort: MuscleEffort | None = None,
+    *,
+    measured: bool = False,
 ) -> Motion:
-    """Return the motion with joint forces, foot loads, markers and quality figures."""
+    """Return the motion with joint moments, foot loads, muscles, markers and quality figures."""
     layout = model.layout
     qpos, qvel, qacc = full_motion(model, found.q, found.qd, found.qdd)
     p = places(model, found.q)
     marker_names = tuple(n for n in layout.site_names if not n.startswith(LANDMARK_PREFIX))
     marker_sites = [layout.site_index[n] for n in marker_names]
     contact = loads.force[..., 2] > _STANDING_N
-    return Motion(
+    motion = Motion(
         time=found.time, coordinate_names=layout.coordinate_names,
         q=found.q, qd=found.qd, qdd=found.qdd,
         joint_names=layout.joint_names, qpos=qpos, qvel=qvel, qacc=qacc,
@@ -71,6 +78,19 @@ def assemble(
         contact=contact, confidence=found.confidence,
         marker_names=marker_names, markers=p.sites[:, marker_sites],
         quality=_quality(model, found, kinetics, p.soles, measured),
+    )  # fmt: skip
+    return motion if effort is None else _with_muscles(model, motion, effort)
+
+
+def _with_muscles(model: Model, motion: Motion, effort: MuscleEffort) -> Motion:
+    assert motion.generalized_force is not None
+    tau, known = motion.generalized_force, np.isfinite(effort.reserve)
+    missing = _rms(effort.reserve[known]) / max(_rms(tau[known]), 1e-9)
+    return motion.replace(
+        muscle_names=model.layout.muscles.names,
+        activation=effort.activation, muscle_force=effort.tension, reserve=effort.reserve,
+        loaded_joint_names=effort.joint_names, joint_force=effort.joint_force,
+        quality=motion.quality | {"muscle_reserve_pct": 100 * missing},
     )  # fmt: skip
 
 

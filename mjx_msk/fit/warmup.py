@@ -8,6 +8,7 @@ import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import full_motion, joint_forces
+from mjx_msk.fit.muscles import muscle_effort
 from mjx_msk.fit.points import centroidal, places, points
 from mjx_msk.fit.scaling import SEGMENTS, VERTEX_SITE
 from mjx_msk.model import Model
@@ -31,6 +32,7 @@ def warming_up(model: Model, landmarks: tuple[str, ...]) -> Iterator[None]:
         lambda: centroidal(model, q),
         lambda: places(model, q),
         lambda: full_motion(model, q, q, q),
+        lambda: muscle_effort(model, q, q, q, q, FootLoads(feet, feet, feet)),
     )
     with ThreadPoolExecutor(_THREADS) as pool:
         for job in jobs:

@@ -412,6 +412,17 @@ def _axes(frames: Frames, origin: Vector, turning: np.ndarray) -> tuple[Vector, 
     return angular, linear
 
 
+def spanned(model: Model) -> np.ndarray:
+    """Return which muscles' lengths depend on which coordinates, (m, n) bool."""
+    crossings = _crossed(model)
+    return (crossings.cells < len(crossings.place)).reshape(-1, model.n)
+
+
+def _crossed(model: Model) -> _Crossings:
+    moved = tree_of(model).moved.tobytes()
+    return _crossings(model.layout, moved, follows(model.layout).tobytes())
+
+
 @jax.jit  # traced once, whatever it is used in
 def muscle_paths(model: Model, q: jax.Array) -> Paths:
     """Return the lengths (m) of the muscles and their derivatives for coordinates ``q``, rad or m.
@@ -423,7 +434,7 @@ def muscle_paths(model: Model, q: jax.Array) -> Paths:
     frames = frames_of(model, tree, q)
     origin = _origin(frames)
     lengths, legs = _segments(model, frames, origin)
-    crossings = _crossings(model.layout, tree.moved.tobytes(), follows(model.layout).tobytes())
+    crossings = _crossed(model)
     if not len(crossings.leg):
         return Paths(
             _whole(model, lengths), jnp.zeros((len(model.layout.muscles.names), model.n), q.dtype)

@@ -12,6 +12,7 @@ equation. A semismooth Newton method solves it in a few steps (Qi and Sun 1993, 
 58:353), and it gives the derivatives at once.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ import numpy as np
 
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.physics.muscles import Pull, rigid_pull
-from mjx_msk.physics.paths import muscle_paths
+from mjx_msk.physics.paths import muscle_paths, spanned
 
 #: N m or N: what a reserve of one gives. Reserves are as cheap as activation there.
 RESERVE = 1.0
@@ -32,7 +33,7 @@ class StaticOptimization(NamedTuple):
 
     activation: jax.Array  #: (m,)
     tension: jax.Array  #: (m,) N
-    moment: jax.Array  #: (n,) N m or N, of the muscles, passive ones included
+    moment: jax.Array  #: (n,) N m or N, of the muscles
     reserve: jax.Array  #: (n,) what is missing of the wanted moments
 
 
@@ -90,10 +91,9 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
 
 
 def crossed(model: Model) -> np.ndarray:
-    """Return which coordinates muscles are to move (n,): not the root, not locked ones."""
-    layout = model.layout
+    """Return which coordinates muscles can move (n,): not the root, not locked ones."""
     free = np.arange(model.n) >= ROOT_COORDINATES
-    return free & ~np.array(layout.locked)
+    return free & ~np.array(model.layout.locked) & spanned(model).any(axis=0)
 
 
 def optimize_muscles(
@@ -103,16 +103,24 @@ def optimize_muscles(
     tau: jax.Array,
     used: jax.Array | np.ndarray,
     reserve: float = RESERVE,
+    *,
+    passive: bool = False,
 ) -> StaticOptimization:
     """Return the muscles' activations and tensions for joint moments ``tau`` (n,) of one frame.
 
     ``q`` and ``qd`` (n,) are coordinates and speeds; ``used`` (n,) says which coordinates' moments
-    count (``crossed``): muscles should cross them. ``reserve`` is what a reserve of one gives, N m
-    or N. Passive forces of stretched muscles are part of the moments.
+    count (``crossed``). ``reserve`` is what a reserve of one gives, N m
+    or N. ``passive`` counts what stretched fibers pull with, which on rigid tendons is too much;
+    OpenSim's static optimisation leaves it out.
     """
     paths = muscle_paths(model, q)
-    pull = rigid_pull(model, paths.length, paths.jacobian @ qd)
+    pull = _pull(model, paths.length, paths.jacobian @ qd, passive)
     return _optimized(paths.jacobian, pull, tau, jnp.where(jnp.asarray(used), reserve, 0.0))
+
+
+def _pull(model: Model, length: jax.Array, velocity: jax.Array, passive: bool) -> Pull:
+    pull = rigid_pull(model, length, velocity)
+    return pull if passive else Pull(pull.active, jnp.zeros_like(pull.passive))
 
 
 def _optimized(
@@ -126,22 +134,21 @@ def _optimized(
     return StaticOptimization(activation, activation * pull.active + pull.passive, made, rest)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="passive")
 def muscle_activations(
-    model: Model, q: jax.Array, qd: jax.Array, tau: jax.Array
+    model: Model, q: jax.Array, qd: jax.Array, tau: jax.Array, *, passive: bool = False
 ) -> StaticOptimization:
     """Return what the muscles do in a motion: every field has one more axis, time (T, ...).
 
     ``q``, ``qd`` (rad or m, and per second) and joint moments ``tau`` (N m or N) are (T, n). The
     moments of the root, of locked coordinates and of those that no muscle crosses are left out.
+    ``passive`` as in ``optimize_muscles``.
     """
     paths = jax.vmap(muscle_paths, (None, 0))(model, q)
-    arms = jnp.max(jnp.abs(paths.jacobian), axis=(0, 1))
-    used = jnp.asarray(crossed(model)) & (arms > 1e-6)
-    reserve = jnp.where(used, RESERVE, 0.0)
+    reserve = jnp.where(jnp.asarray(crossed(model)), RESERVE, 0.0)
 
     def frame(length, jacobian, speed, moment) -> StaticOptimization:
-        pull = rigid_pull(model, length, jacobian @ speed)
+        pull = _pull(model, length, jacobian @ speed, passive)
         return _optimized(jacobian, pull, moment, reserve)
 
     return jax.vmap(frame)(paths.length, paths.jacobian, qd, tau)

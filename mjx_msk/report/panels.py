@@ -31,6 +31,15 @@ _MOVEMENTS = {
     "wrist_flex": ("Wrist flexion", "flexion", "extension"),
     "wrist_dev": ("Wrist deviation", "ulnar", "radial"),
 }
+#: Muscles (names without their side) that are drawn, from the hip down.
+_MUSCLES = {
+    "glmax2": "Gluteus maximus, middle", "glmed1": "Gluteus medius, anterior", "psoas": "Psoas",
+    "addlong": "Adductor longus", "recfem": "Rectus femoris", "vaslat": "Vastus lateralis",
+    "vasmed": "Vastus medialis", "bflh": "Biceps femoris, long head", "semimem": "Semimembranosus",
+    "gasmed": "Gastrocnemius, medial", "soleus": "Soleus", "tibant": "Tibialis anterior",
+}  # fmt: skip
+#: So many muscles are drawn, the strongest ones, where none of these has a known name.
+_STRONGEST = 12
 _ARMS = ("arm_", "elbow_", "pro_sup", "wrist_")
 _LEAST_RANGE = np.deg2rad(0.5)  # what moves less is held fixed
 
@@ -50,6 +59,8 @@ def panels(motion: Motion) -> dict[str, list[dict[str, Any]]]:
         "arms": [_angle(motion, m, c) for m, c in movements.items() if m.startswith(_ARMS)],
         "moments": [_moment(motion, m, c) for m, c in joints.items()] if force is not None else [],
         "ground": _ground(motion),
+        "muscles": _activations(motion),
+        "loads": _joint_loads(motion),
         "residuals": _residuals(motion),
     }
 
@@ -159,6 +170,54 @@ def _ground(motion: Motion) -> list[dict[str, Any]]:
             ],
         }
         for axis, title, note in directions
+    ]  # fmt: skip
+
+
+def _activations(motion: Motion) -> list[dict[str, Any]]:
+    """Return how active muscles are, both sides of one muscle together."""
+    if motion.activation is None or motion.muscle_force is None:
+        return []
+    groups: dict[str, list[str]] = {}
+    for name in motion.muscle_names:
+        groups.setdefault(re.sub(r"_[rl]$", "", name), []).append(name)
+    chosen = [m for m in _MUSCLES if m in groups]
+    if not chosen:
+        force = dict(zip(motion.muscle_names, np.nanmax(motion.muscle_force, axis=0), strict=True))
+        chosen = sorted(groups, key=lambda m: -max(force[n] for n in groups[m]))[:_STRONGEST]
+    place = {name: i for i, name in enumerate(motion.muscle_names)}
+    return [
+        {
+            "title": _MUSCLES.get(muscle, muscle), "unit": "activation", "note": "",
+            "traces": [
+                {"side": _side(n), "y": numbers(motion.activation[:, place[n]], 3),
+                 "confidence": []}
+                for n in sorted(groups[muscle], reverse=True)
+            ],
+        }
+        for muscle in chosen
+    ]  # fmt: skip
+
+
+def _joint_loads(motion: Motion) -> list[dict[str, Any]]:
+    """Return how much bone presses on bone, in body weights, or in N where the mass is unknown."""
+    if motion.joint_force is None:
+        return []
+    mass = motion.subject.get("mass_kg")
+    unit, scale = ("body weights", 1 / (mass * 9.81)) if mass else ("N", 1.0)
+    size = np.linalg.norm(motion.joint_force, axis=-1) * scale
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(motion.loaded_joint_names):
+        groups.setdefault(re.sub(r"_[rl]$", "", name), []).append(i)
+    return [
+        {
+            "title": f"{joint.capitalize()} contact force", "unit": unit, "note": "magnitude",
+            "traces": [
+                {"side": _side(motion.loaded_joint_names[i]), "y": numbers(size[:, i]),
+                 "confidence": []}
+                for i in columns
+            ],
+        }
+        for joint, columns in groups.items()
     ]  # fmt: skip
 
 

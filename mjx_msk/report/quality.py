@@ -44,6 +44,10 @@ MEASURES = (
         "Moment at the pelvis that the ground forces leave unexplained, RMS.", 0.1, 0.3,
     ),
     Measure(
+        "muscle_reserve_pct", "Muscle reserves", "% of the moments",
+        "Joint moments of the legs that the model's muscles cannot make, RMS.", 5, 10,
+    ),
+    Measure(
         "foot_slip_mm", "Foot slip", "mm per stance",
         "How far a foot slides while it stands on the ground.", 10, 30,
     ),
