@@ -1,0 +1,207 @@
+"""The loss of a training step: both networks, and the physics between them."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from mjx_msk.data.camera_noise import CameraNoise
+from mjx_msk.data.landmark_tree import HIPS
+from mjx_msk.data.virtual_camera import View, view
+from mjx_msk.fit.scaling import SEGMENTS, segment_matrix
+from mjx_msk.model import ROOT_COORDINATES, Model
+from mjx_msk.nets import losses
+from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
+from mjx_msk.nets.ikt import IKT, Motion
+from mjx_msk.nets.pelvis import root_coordinates, root_frame, upright_turn
+from mjx_msk.nets.sight import Seen, Sight, look
+from mjx_msk.physics.points import marker_positions
+from mjx_msk.physics.scaling import scale, stretch
+from mjx_msk.train.config import TrainConfig
+from mjx_msk.train.windows import Window
+
+#: A locked joint is one that much inertia turns with, kg m^2: it needs no constraint.
+_LOCK_INERTIA = 100.0
+#: Periods of the errors of motions, s.
+_NOISE_PERIODS_S = (0.3, 2.0)
+
+
+class Networks(nnx.Module):
+    """Both networks, trained and saved together."""
+
+    def __init__(
+        self, config: TrainConfig, model: Model, *, usual: np.ndarray | None, rngs: nnx.Rngs
+    ) -> None:
+        dtype = jnp.bfloat16 if config.mixed_precision else jnp.float32
+        self.ikt = IKT(config.ikt, model, usual=usual, dtype=dtype, rngs=rngs)
+        self.idt = IDT(config.idt, model, dtype=dtype, rngs=rngs)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What does not change in a run."""
+
+    model: Model  #: the generic default model
+    noise: CameraNoise
+    sites: tuple[int, ...]  #: of the landmarks
+
+    def segments(self) -> jax.Array:
+        """Return the map (nbody, 3, k) from segments to the axes of bodies."""
+        return jnp.asarray(segment_matrix(self.model.layout.body_names), jnp.float32)
+
+    def factors(self, base: jax.Array, log_segments: jax.Array) -> jax.Array:
+        """Return scale factors (nbody, 3), as ``fit.scaling.body_factors``."""
+        return (base * jnp.exp(self.segments() @ log_segments)).at[0].set(1.0)
+
+    def person(self, w: Window) -> Model:
+        """Return one person's model; locked joints hardly move, whatever pulls."""
+        model = scale(self.model, self.factors(w.base, w.log_segments), w.mass)
+        locked = np.isin(
+            np.asarray(model.mjx.dof_jntid),
+            [model.layout.independent[i] for i in np.flatnonzero(model.layout.locked)],
+        )
+        heavy = jnp.where(locked, _LOCK_INERTIA, model.mjx.dof_armature)
+        return model.replace(mjx=model.mjx.replace(dof_armature=heavy))
+
+
+def level_truth(scene: Scene, w: Window, seen: Seen, v: View) -> tuple[jax.Array, jax.Array]:
+    """Return the true coordinates (T, n) and turn (3, 3) of the world in a sight's level frame.
+
+    The frame keeps the believed heading and stands truly upright, its floor under the camera at 0.
+    """
+    M = seen.level_from_camera @ v.camera_from_world
+    turn = upright_turn(jnp.arctan2(M[1, 0] - M[0, 1], M[0, 0] + M[1, 1]))
+    rotation, position = root_frame(scene.model, w.q)
+    flat = jnp.array([1.0, 1.0, 0.0])
+    root = root_coordinates(
+        scene.model, turn @ rotation, (position - v.position * flat) @ turn.T
+    )
+    return w.q.at[:, :ROOT_COORDINATES].set(root), turn
+
+
+def sight_of(w: Window, v: View) -> Sight:
+    """Return what the networks are told of a view; weights are the pipeline's."""
+    time = w.dt * jnp.arange(len(w.q))
+    return Sight(time, v.rays, v.metric, v.visibility**2, v.down, w.height)
+
+
+def kinematic_losses(
+    scene: Scene, config: TrainConfig, ikt: IKT, key: jax.Array, w: Window
+) -> dict[str, jax.Array]:
+    """Return the losses of the inverse kinematics for one window."""
+    noise = scene.noise if config.noise else silent(scene.noise)
+    v = view(key, noise, w.landmarks, dt=w.dt)
+    sight = sight_of(w, v)
+    seen = look(sight, HIPS)
+    found = ikt(scene.model, seen, sight.time, w.height)
+    true, turn = level_truth(scene, w, seen, v)
+    own = stretch(scene.model, scene.factors(w.base, found.log_segments))
+    points = jax.vmap(lambda q: marker_positions(own, q, np.array(scene.sites)))(found.q)
+    flat = jnp.array([1.0, 1.0, 0.0])
+    goal = (w.landmarks - v.position * flat) @ turn.T
+    camera = v.camera_from_world @ turn.T
+    return {
+        "coordinates": losses.coordinates(scene.model, found, true),
+        "uncertainty": losses.uncertainty(scene.model, found, true),
+        "velocities": losses.velocities(scene.model, found, true, w.dt),
+        "markers": losses.markers(points, goal),
+        "reprojection": losses.reprojection(
+            points, camera, v.position * (1.0 - flat), v.rays, seen.weight
+        ),
+        "segments": jnp.mean(jnp.abs(found.log_segments - w.log_segments)),
+    }
+
+
+def silent(noise: CameraNoise) -> CameraNoise:
+    """Return a pose network without errors, for an ablation."""
+    return jax.tree.map(jnp.zeros_like, noise)
+
+
+def shaken(
+    key: jax.Array, size: float, w: Window, count: int = 4
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the motion (q, qd, qdd) with a smooth error: waves of random period and phase."""
+    keys = jax.random.split(key, 3)
+    short, long = _NOISE_PERIODS_S
+    n = w.q.shape[1]
+    period = short * (long / short) ** jax.random.uniform(keys[0], (count, n))
+    omega, phase = 2.0 * jnp.pi / period, jax.random.uniform(keys[1], (count, n), maxval=6.3)
+    # slow errors are large ones: what is wrong in accelerations is alike for all periods
+    height = size * (period / long) ** 2 * jax.random.normal(keys[2], (count, n))
+    time = w.dt * jnp.arange(len(w.q))
+    angle = omega * time[:, None, None] + phase
+    wave, slope = height * jnp.sin(angle), height * omega * jnp.cos(angle)
+    return (
+        w.q + wave.sum(axis=1),
+        w.qd + slope.sum(axis=1),
+        w.qdd - (omega**2 * wave).sum(axis=1),
+    )
+
+
+def kinetic_losses(
+    scene: Scene, config: TrainConfig, idt: IDT, key: jax.Array, w: Window, frames: int
+) -> tuple[dict[str, jax.Array], tuple[Model, Kinetics]]:
+    """Return the losses of the inverse dynamics for one window."""
+    person = scene.person(w)
+    moving = observe(person, *shaken(key, config.motion_noise, w), w.height)
+    time = w.dt * jnp.arange(len(w.q))
+    found = idt(person, moving, time)
+    by_name = {
+        "torques": losses.torques(moving, found, w.tau, w.known),
+        "ground_forces": losses.ground_forces(moving, found, w.foot_force, w.known),
+        "pressure_centers": losses.pressure_centers(
+            moving, found, w.foot_force, w.foot_cop, w.known
+        ),
+        "contact": losses.contact(found, w.contact, w.known),
+    }
+    if config.weights.residual:
+        by_name["residual"] = losses.residual(
+            person, moving, found, w.q, w.qd, w.qdd, w.known
+        )
+    return by_name, (person, found)
+
+
+def objective(
+    scene: Scene,
+    config: TrainConfig,
+    frames: int,
+    networks: Networks,
+    key: jax.Array,
+    batch: Window,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Return the loss of a batch (B, ...) and its parts; simulated windows are ``frames`` long."""
+    count = len(batch.dt)
+    keys = jax.random.split(key, 2 * count)
+    kinematic = partial(kinematic_losses, scene, config, networks.ikt)
+    parts = jax.vmap(kinematic)(keys[:count], batch)
+    if any_of(config, "torques", "ground_forces", "residual", "forward_inverse"):
+        kinetic = partial(kinetic_losses, scene, config, networks.idt, frames=frames)
+        more, (people, found) = jax.vmap(kinetic)(keys[count:], batch)
+        parts |= more
+        if config.weights.forward_inverse and frames:
+            parts["forward_inverse"] = _simulated(config, people, found, batch, frames)
+    means = {name: jnp.mean(value) for name, value in parts.items()}
+    total = sum(getattr(config.weights, name) * value for name, value in means.items())
+    return jnp.asarray(total), means
+
+
+def any_of(config: TrainConfig, *names: str) -> bool:
+    """Return whether one of these losses counts."""
+    return any(getattr(config.weights, name) > 0.0 for name in names)
+
+
+def _simulated(
+    config: TrainConfig, people: Any, found: Any, batch: Window, frames: int
+) -> jax.Array:
+    """Return the forward-inverse loss of the first windows of a batch."""
+    some = max(1, round(config.rollout_share * len(batch.dt)))
+    people, found, w = jax.tree.map(lambda x: x[:some], (people, found, batch))
+
+    def one(person: Model, kinetics: Kinetics, w: Window) -> jax.Array:
+        return losses.forward_inverse(person, kinetics, w.q, w.qd, w.dt, frames, w.known)
+
+    return jax.vmap(one)(people, found, w)

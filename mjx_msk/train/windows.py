@@ -1,0 +1,83 @@
+"""Windows of clips for a training step, drawn by a seed and the step's number."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mjx_msk.data.clip import RATE_HZ, Clip
+
+_KEYS = ("q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact")
+
+
+class Window(NamedTuple):
+    """A batch of B windows of T frames (see ``data.clip.Clip``); float32 but for nothing."""
+
+    dt: np.ndarray  #: (B,) s
+    q: np.ndarray  #: (B, T, n)
+    qd: np.ndarray
+    qdd: np.ndarray
+    tau: np.ndarray
+    foot_force: np.ndarray  #: (B, T, 2, 3)
+    foot_cop: np.ndarray
+    foot_moment: np.ndarray
+    contact: np.ndarray  #: (B, T, 2)
+    known: np.ndarray  #: (B, T) kinetics
+    landmarks: np.ndarray  #: (B, T, L, 3)
+    base: np.ndarray  #: (B,)
+    log_segments: np.ndarray  #: (B, k)
+    mass: np.ndarray  #: (B,) kg
+    height: np.ndarray  #: (B,) m
+
+
+class Windows:
+    """The clips of one split; activities count alike, clips by their length."""
+
+    def __init__(self, clips: Sequence[Clip], frames: int, strides: tuple[int, ...]) -> None:
+        self.frames = frames
+        self.strides = strides
+        shortest = (frames - 1) * min(strides) + 1
+        self.clips = [clip for clip in clips if len(clip) >= shortest]
+        if not self.clips:
+            raise ValueError(f"no clip has {shortest} frames")
+        kinds = [kind(clip.activity) for clip in self.clips]
+        length = np.array([len(clip) for clip in self.clips], float)
+        total = {k: sum(length[i] for i, x in enumerate(kinds) if x == k) for k in set(kinds)}
+        # a kind counts by the root of its length: rare ones are seen more often than they occur
+        weight = np.array([n / np.sqrt(total[k]) for n, k in zip(length, kinds, strict=True)])
+        self.chance = weight / weight.sum()
+
+    def draw(self, seed: int, step: int, count: int) -> Window:
+        """Return ``count`` windows; the same for the same seed and step."""
+        rng = np.random.default_rng([seed, step])
+        chosen = rng.choice(len(self.clips), size=count, p=self.chance)
+        return stacked([self._cut(self.clips[i], rng) for i in chosen])
+
+    def _cut(self, clip: Clip, rng: np.random.Generator) -> Window:
+        fitting = [s for s in self.strides if (self.frames - 1) * s < len(clip)]
+        stride = int(rng.choice(fitting))
+        start = int(rng.integers(len(clip) - (self.frames - 1) * stride))
+        return cut(clip, start, self.frames, stride)
+
+
+def kind(activity: str) -> str:
+    """Return the first word of an activity: ``walk (toe-in)`` is a walk."""
+    return activity.replace(",", " ").split("(")[0].strip() or "other"
+
+
+def cut(clip: Clip, start: int, frames: int, stride: int) -> Window:
+    """Return one window (no batch axis) of a clip."""
+    index = start + stride * np.arange(frames)
+    arrays = [np.asarray(getattr(clip, key)[index], np.float32) for key in _KEYS]
+    return Window(
+        np.float32(stride / RATE_HZ), *arrays,
+        known=np.asarray(clip.kinetics_known[index], np.float32),
+        landmarks=np.asarray(clip.landmarks[index], np.float32),
+        base=np.float32(clip.base), log_segments=np.asarray(clip.log_segments, np.float32),
+        mass=np.float32(clip.mass_kg), height=np.float32(clip.height_m),
+    )  # fmt: skip
+
+
+def stacked(windows: Sequence[Window]) -> Window:
+    """Return windows as one batch."""
+    return Window(*(np.stack(values) for values in zip(*windows, strict=True)))
