@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.fit.gravity import gravity_from_person
+from mjx_msk.vision.gravity import gravity_from_person
 
 #: Height (m) and distance from the middle (m) of what tells the long axis.
 BODY = {"shoulder": (1.42, 0.18), "hip": (0.92, 0.10), "knee": (0.5, 0.1), "ankle": (0.08, 0.1)}

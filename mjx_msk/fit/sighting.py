@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mjx_msk.fit.clock import evenly
-from mjx_msk.fit.gravity import gravity_from_person
 from mjx_msk.fit.observation import ImageObservation, landmark_sites
 from mjx_msk.fit.video import VideoFit
 from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.vision.camera import Camera, undistort
+from mjx_msk.vision.gravity import gravity_from_person
 from mjx_msk.vision.landmarks import Landmarks
 
 #: Landmarks of at least this weight count in the reprojection error.
