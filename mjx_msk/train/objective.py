@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from mjx_msk.data.camera_noise import CameraNoise
+from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
 from mjx_msk.fit.scaling import SEGMENTS, segment_matrix
@@ -118,7 +118,17 @@ def kinematic_losses(
 
 def silent(noise: CameraNoise) -> CameraNoise:
     """Return a pose network without errors, for an ablation."""
-    return jax.tree.map(jnp.zeros_like, noise)
+
+    def still(field: Field) -> Field:
+        return field._replace(sd=np.zeros_like(field.sd))
+
+    none = dict.fromkeys(
+        ("log_scale_sd", "clip_log_sd", "jitter_s", "lost_per_s", "swaps_per_s"), np.zeros(())
+    )
+    return noise._replace(
+        image=still(noise.image), across=still(noise.across), depth=still(noise.depth),
+        reach=np.eye(len(noise.reach)), **none,
+    )  # fmt: skip
 
 
 def shaken(

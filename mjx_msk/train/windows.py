@@ -33,9 +33,16 @@ class Window(NamedTuple):
 class Windows:
     """The clips of one split; activities count alike, clips by their length."""
 
-    def __init__(self, clips: Sequence[Clip], frames: int, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        frames: int,
+        strides: tuple[int, ...],
+        landmarks: Sequence[int],
+    ) -> None:
         self.frames = frames
         self.strides = strides
+        self.landmarks = list(landmarks)  #: columns of the clips' landmarks that are wanted
         shortest = (frames - 1) * min(strides) + 1
         self.clips = [clip for clip in clips if len(clip) >= shortest]
         if not self.clips:
@@ -57,7 +64,7 @@ class Windows:
         fitting = [s for s in self.strides if (self.frames - 1) * s < len(clip)]
         stride = int(rng.choice(fitting))
         start = int(rng.integers(len(clip) - (self.frames - 1) * stride))
-        return cut(clip, start, self.frames, stride)
+        return cut(clip, start, self.frames, stride, self.landmarks)
 
 
 def kind(activity: str) -> str:
@@ -65,14 +72,14 @@ def kind(activity: str) -> str:
     return activity.replace(",", " ").split("(")[0].strip() or "other"
 
 
-def cut(clip: Clip, start: int, frames: int, stride: int) -> Window:
+def cut(clip: Clip, start: int, frames: int, stride: int, landmarks: list[int]) -> Window:
     """Return one window (no batch axis) of a clip."""
     index = start + stride * np.arange(frames)
     arrays = [np.asarray(getattr(clip, key)[index], np.float32) for key in _KEYS]
     return Window(
         np.float32(stride / RATE_HZ), *arrays,
         known=np.asarray(clip.kinetics_known[index], np.float32),
-        landmarks=np.asarray(clip.landmarks[index], np.float32),
+        landmarks=np.asarray(clip.landmarks[index][:, landmarks], np.float32),
         base=np.float32(clip.base), log_segments=np.asarray(clip.log_segments, np.float32),
         mass=np.float32(clip.mass_kg), height=np.float32(clip.height_m),
     )  # fmt: skip
