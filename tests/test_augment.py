@@ -24,7 +24,7 @@ quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 def model() -> Model:
     with jax.enable_x64(True):
         model = Model.load(asset(DEFAULT_MODEL))
-        # MuJoCo's armature is inertia about single axes: alone, it is not the same in a turned world
+        # armature is inertia about single axes: not the same in a turned world
         no_armature = jnp.zeros_like(model.mjx.dof_armature)
         return model.replace(mjx=model.mjx.replace(dof_armature=no_armature))
 

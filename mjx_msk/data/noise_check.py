@@ -16,7 +16,7 @@ from mjx_msk.data.virtual_camera import CameraRanges, Placement, see
 #: A camera whose calibration is known, as those of the recording.
 CALIBRATED = CameraRanges(calibrated=1.0, gravity_known=0.0)
 #: Lags of the autocorrelation, s.
-LAGS_S = (0.1, 0.5)
+LAGS_S = (1 / 60, 0.1, 0.5)
 LANDMARK_PARTS = PARTS[PARTS.index("hip") :]
 
 
@@ -53,7 +53,7 @@ def figures(recordings: list[Recording], image_scale: float = 1.0) -> dict[str, 
     """Return what errors are like, by kind: rms by part (mm), and how they last and spread.
 
     ``image_scale`` makes up for what triangulation absorbed. ``image`` and ``across`` are per
-    axis. ``lasting`` is the share of the mean square that the clip's mean has, ``at 0.1 s`` the
+    axis. ``lasting`` is the share of the mean square that the clip's mean has, ``at 100 ms`` the
     autocorrelation about zero, ``limb`` the correlation of wrists with elbows and of ankles with
     knees.
     """
@@ -78,7 +78,7 @@ def _of_kind(e: np.ndarray, dt: float) -> dict[str, float]:
     lasting = {"lasting": _rms(unit.mean(axis=1)) ** 2}
     for lag in LAGS_S:
         k = round(lag / dt)
-        lasting[f"at {lag:g} s"] = float((unit[:, k:] * unit[:, :-k]).mean())
+        lasting[f"at {1e3 * lag:.0f} ms"] = float((unit[:, k:] * unit[:, :-k]).mean())
     parent = hangs_from()[: len(LANDMARKS), : len(LANDMARKS)] @ np.arange(len(LANDMARKS))
     outer = np.flatnonzero(np.isin(part, [PARTS.index("wrist"), PARTS.index("ankle")]))
     lasting["limb"] = float((unit[:, :, outer] * unit[:, :, parent[outer].astype(int)]).mean())

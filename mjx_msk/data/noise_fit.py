@@ -30,7 +30,7 @@ _VISIBILITY = (1e-3, 0.9995)
 _SIDES = 2
 #: Time constants tried, s.
 _TAUS_S = np.geomspace(0.03, 1.0, 60)
-#: The variogram is fitted up to this share of the recording's length.
+#: The autocorrelation is fitted up to this share of the recording's length.
 _LONGEST_LAG = 0.5
 #: Part of the metric guess's direction that is the ray's (the middle of what is drawn).
 _OFF_AXIS = 0.5
@@ -194,21 +194,25 @@ def _together(sd: np.ndarray, numbers: float) -> list[float]:
 def _shares(unit: np.ndarray, dt: float) -> tuple[float, list[float]]:
     """Return the time constant, and the shares of constant, slow and white variance.
 
-    ``unit`` (V, T, N, k) has variance 1. The variogram, half the mean square change over a lag,
-    is white + slow (1 - exp(-lag / tau)): what is constant over the clip does not enter, and is
-    what is missing to 1.
+    ``unit`` (V, T, N, k) are errors over their spread. Their autocorrelation about zero, over the
+    power of the frames that it takes, is constant + slow exp(-lag / tau) beyond lag 0; what is
+    missing to 1 is white.
     """
     lags = np.arange(1, int(_LONGEST_LAG * unit.shape[1]) + 1)
-    seen = np.array([0.5 * np.mean((unit[:, k:] - unit[:, :-k]) ** 2) for k in lags])
+    seen = np.array([_correlation(unit[:, :-k], unit[:, k:]) for k in lags])
 
     def solved(tau: float) -> tuple[np.ndarray, float]:
-        return nnls(np.column_stack([1.0 - np.exp(-lags * dt / tau), np.ones(len(lags))]), seen)
+        return nnls(np.column_stack([np.ones(len(lags)), np.exp(-lags * dt / tau)]), seen)
 
     tau = min(_TAUS_S, key=lambda t: solved(t)[1])
-    (slow, white), _ = solved(tau)
-    constant = max(1.0 - slow - white, 0.0)
+    constant, slow = solved(tau)[0]
+    white = max(1.0 - constant - slow, 0.0)
     total = constant + slow + white
     return float(tau), [constant / total, slow / total, white / total]
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2.0 * (a * b).mean() / ((a**2).mean() + (b**2).mean()))
 
 
 def _between_views(image: np.ndarray, metric: np.ndarray, visibility: np.ndarray) -> float:
