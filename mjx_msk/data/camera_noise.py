@@ -46,7 +46,7 @@ class CameraNoise(NamedTuple):
     across: Field  #: m, the metric guess in x and y
     depth: Field  #: m, the metric guess along the optical axis
     visibility: Field  #: of the logit of visibility
-    reach: Array  #: (L, L) from true landmarks about the hips to the metric guess's mean
+    reach: Array  #: (2, L, L) from true landmarks about the hips to the mean guess: across, depth
     log_scale_sd: Array  #: () of the whole guess's size from clip to clip
     logit: Array  #: (L,) of visibility where nothing hides a landmark
     logit_cover: Array  #: () what full cover by the body adds
@@ -70,7 +70,7 @@ def from_dict(values: dict[str, Any]) -> CameraNoise:
     fields = {name: _field(values[name]) for name in ("image", "across", "depth", "visibility")}
     read: dict[str, Any] = {
         **fields,
-        "reach": reach(values["gain"]),
+        "reach": np.stack([reach(values["gain"][kind]) for kind in ("across", "depth")]),
         "logit": _by_node(values["logit"])[: len(LANDMARKS)],
     }
     for name in CameraNoise._fields:
@@ -96,7 +96,7 @@ def _field(values: dict[str, Any]) -> Field:
 def reach(gain: dict[str, float]) -> np.ndarray:
     """Return the matrix (L, L) that makes each part's segment ``gain`` times as long.
 
-    It acts on landmarks (L, 3) that are centred between the hips.
+    It acts on landmarks (L, k) that are centred between the hips.
     """
     hangs, add = hangs_from(), middles()
     segments = _by_node(gain)[:, None] * ((np.eye(len(hangs)) - hangs) @ add)

@@ -32,6 +32,11 @@ class Recording:
         """(T, L, 3) m, the triangulated landmarks in camera axes."""
         return (self.world - self.position) @ self.camera_from_world.T
 
+    @property
+    def hips(self) -> np.ndarray:
+        """(T, 3) m, the middle of the triangulated hips in camera axes."""
+        return self.truth[:, HIPS].mean(axis=1)
+
 
 def read_recordings(folder: Path) -> list[Recording]:
     """Return the recording of each camera of ``../shared/data/multiview`` (see its README)."""

@@ -14,7 +14,6 @@ from scipy.optimize import nnls
 
 from mjx_msk.data.camera_noise import reach
 from mjx_msk.data.landmark_tree import (
-    HIPS,
     LANDMARKS,
     NODES,
     PART_OF,
@@ -24,15 +23,14 @@ from mjx_msk.data.landmark_tree import (
 )
 from mjx_msk.data.multiview import Recording
 from mjx_msk.data.occlusion import cover
-from mjx_msk.data.virtual_camera import COUNTERPART, towards
+from mjx_msk.data.virtual_camera import COUNTERPART, expected_guess, towards
 
 #: Visibilities are taken to lie within these: the logit of more says nothing.
 _VISIBILITY = (1e-3, 0.9995)
-#: Series (views times sides) behind a part's spread: its log is known to 1/sqrt(2 n).
 _SIDES = 2
 #: Time constants tried, s.
 _TAUS_S = np.geomspace(0.03, 1.0, 60)
-#: The variogram is fitted up to this share of the recording's length.
+#: The autocorrelation is fitted up to this share of the recording's length.
 _LONGEST_LAG = 0.5
 #: Part of the metric guess's direction that is the ray's (the middle of what is drawn).
 _OFF_AXIS = 0.5
@@ -42,14 +40,12 @@ def fit(recordings: list[Recording]) -> dict[str, Any]:
     """Return the statistics that ``camera_noise.from_dict`` reads, but for what none shows."""
     visibility = np.stack([r.visibility for r in recordings])
     truth = np.stack([r.truth for r in recordings])
-    image = np.stack([(r.rays - _image(r.truth)) * r.truth[..., 2:] for r in recordings])
+    image = absorbed(len(recordings)) * np.stack([image_errors(r) for r in recordings])
     gain, scales, metric = _metric_errors(recordings)
     logit, cover_slope, far_slope, unexplained = _visibility(truth, visibility)
     dt = recordings[0].dt
-    views = len(recordings)
-    absorbed = np.sqrt(2 * views / (2 * views - 3))
     return {
-        "image": _field(absorbed * image, visibility, dt),
+        "image": _field(image, visibility, dt),
         "across": _field(metric[..., :2], visibility, dt),
         "depth": _field(metric[..., 2:], visibility, dt),
         "visibility": _field(unexplained[..., None], np.ones_like(visibility), dt),
@@ -58,9 +54,19 @@ def fit(recordings: list[Recording]) -> dict[str, Any]:
         "logit": logit,
         "logit_cover": cover_slope,
         "logit_far": far_slope,
-        "clip_log_sd": _between_views(absorbed * image, metric, visibility),
+        "clip_log_sd": _between_views(image, metric, visibility),
         "jitter_s": _jitter(image, truth, dt),
     }
+
+
+def absorbed(views: int) -> float:
+    """Return by how much errors against points triangulated from them come out too small."""
+    return float(np.sqrt(2 * views / (2 * views - 3)))
+
+
+def image_errors(recording: Recording) -> np.ndarray:
+    """Return how far a camera's landmarks are off, (T, L, 2) m at the landmarks' depths."""
+    return (recording.rays - _image(recording.truth)) * recording.truth[..., 2:]
 
 
 def _image(points: np.ndarray) -> np.ndarray:
@@ -69,7 +75,7 @@ def _image(points: np.ndarray) -> np.ndarray:
 
 def _metric_errors(
     recordings: list[Recording],
-) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+) -> tuple[dict[str, dict[str, float]], np.ndarray, np.ndarray]:
     """Return each part's length in the guess over the true one, each view's size, and errors.
 
     The errors (V, T, L, 3) m are those that lengths and size leave.
@@ -77,19 +83,27 @@ def _metric_errors(
     segment = (np.eye(len(NODES)) - hangs_from()) @ middles()
     turned = []
     for r in recordings:
-        hips = r.truth[:, HIPS].mean(axis=1)
+        hips = r.hips
         ray = np.concatenate([_OFF_AXIS * hips[:, :2], hips[:, 2:]], axis=1)
         turn = np.asarray(towards(ray))
         turned.append(np.einsum("tlj,tij->tli", r.truth - hips[:, None], turn))
     true, guess = np.stack(turned), np.stack([r.metric for r in recordings])
     a, b = (np.einsum("nl,vtli->vtni", segment, p) for p in (true, guess))
-    gain = {"pelvis": 1.0}
-    for p, part in enumerate(PARTS[1:], start=1):
-        of = p == PART_OF
-        gain[part] = float((a[:, :, of] * b[:, :, of]).sum() / (a[:, :, of] ** 2).sum())
-    mean = np.einsum("lk,vtki->vtli", reach(gain), true)
+    axes = {"across": slice(0, 2), "depth": slice(2, 3)}
+    gain = {kind: _slopes(a[..., axis], b[..., axis]) for kind, axis in axes.items()}
+    reaches = np.stack([reach(gain[kind]) for kind in axes])
+    mean = np.array(expected_guess(reaches, true))
     sizes = (mean * guess).sum((1, 2, 3)) / (mean**2).sum((1, 2, 3))
     return gain, sizes, guess - sizes[:, None, None, None] * mean
+
+
+def _slopes(true: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    """Return the regression slope of each part's segments (V, T, N, k) in the guess."""
+    gain = {"pelvis": 1.0}
+    for p, part in enumerate(PARTS[1:], start=1):
+        a, b = true[:, :, p == PART_OF], guess[:, :, p == PART_OF]
+        gain[part] = float(max((a * b).sum() / (a**2).sum(), 0.0))
+    return gain
 
 
 def _visibility(
@@ -139,8 +153,10 @@ def _field(errors: np.ndarray, visibility: np.ndarray, dt: float) -> dict[str, A
     hidden = _growth(own, unseen)
     own = own / np.exp(hidden * unseen)[..., None]
     square = np.array([(own[:, :, p == PART_OF] ** 2).mean() for p in range(len(PARTS))])
-    sd = _together(np.sqrt(square), 2 * len(errors) * _SIDES)
     tau, share = _shares(own / np.sqrt(np.maximum(square, 1e-12))[PART_OF][:, None], dt)
+    views, frames, _, axes = errors.shape
+    numbers = views * _SIDES * axes * max(1.0, 0.5 * frames * dt / tau)
+    sd = _together(np.sqrt(square), numbers)
     return {
         "tau_s": tau,
         "share": dict(zip(("constant", "slow", "white"), share, strict=True)),
@@ -161,11 +177,14 @@ def _growth(own: np.ndarray, unseen: np.ndarray) -> float:
     return float(max(slope, 0.0))
 
 
-def _together(sd: np.ndarray, numbers: int) -> list[float]:
-    """Return the parts' spreads, drawn to their mean by what chance explains (empirical Bayes)."""
+def _together(sd: np.ndarray, numbers: float) -> list[float]:
+    """Return the parts' spreads, drawn to their mean by what chance explains (empirical Bayes).
+
+    The log of a spread that is found from n independent numbers is known to 1 / sqrt(2 n).
+    """
     some = sd > 1e-6
     log = np.log(sd[some])
-    chance = 1.0 / numbers
+    chance = 0.5 / numbers
     true = max(log.var() - chance, 0.0)
     result = np.zeros_like(sd)
     result[some] = np.exp(log.mean() + (log - log.mean()) * true / (true + chance))
@@ -175,21 +194,25 @@ def _together(sd: np.ndarray, numbers: int) -> list[float]:
 def _shares(unit: np.ndarray, dt: float) -> tuple[float, list[float]]:
     """Return the time constant, and the shares of constant, slow and white variance.
 
-    ``unit`` (V, T, N, k) has variance 1. The variogram, half the mean square change over a lag,
-    is white + slow (1 - exp(-lag / tau)): what is constant over the clip does not enter, and is
-    what is missing to 1.
+    ``unit`` (V, T, N, k) are errors over their spread. Their autocorrelation about zero, over the
+    power of the frames that it takes, is constant + slow exp(-lag / tau) beyond lag 0; what is
+    missing to 1 is white.
     """
     lags = np.arange(1, int(_LONGEST_LAG * unit.shape[1]) + 1)
-    seen = np.array([0.5 * np.mean((unit[:, k:] - unit[:, :-k]) ** 2) for k in lags])
+    seen = np.array([_correlation(unit[:, :-k], unit[:, k:]) for k in lags])
 
     def solved(tau: float) -> tuple[np.ndarray, float]:
-        return nnls(np.column_stack([1.0 - np.exp(-lags * dt / tau), np.ones(len(lags))]), seen)
+        return nnls(np.column_stack([np.ones(len(lags)), np.exp(-lags * dt / tau)]), seen)
 
     tau = min(_TAUS_S, key=lambda t: solved(t)[1])
-    (slow, white), _ = solved(tau)
-    constant = max(1.0 - slow - white, 0.0)
+    constant, slow = solved(tau)[0]
+    white = max(1.0 - constant - slow, 0.0)
     total = constant + slow + white
     return float(tau), [constant / total, slow / total, white / total]
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2.0 * (a * b).mean() / ((a**2).mean() + (b**2).mean()))
 
 
 def _between_views(image: np.ndarray, metric: np.ndarray, visibility: np.ndarray) -> float:

@@ -231,8 +231,8 @@ def _metric(
     across, depth, size, off_axis = jax.random.split(key, 4)
     hips = x[:, HIPS].mean(axis=1)
     turn = towards(hips * jnp.array([1.0, 1.0, 0.0]) * jax.random.uniform(off_axis) + hips * _UP)
-    mean = jnp.einsum("lk,tki,tji->tlj", noise.reach, x - hips[:, None], turn)
-    mean = mean * jnp.exp(noise.log_scale_sd * jax.random.normal(size))
+    true = jnp.einsum("tli,tji->tlj", x - hips[:, None], turn)
+    mean = expected_guess(noise.reach, true) * jnp.exp(noise.log_scale_sd * jax.random.normal(size))
     own = own_errors(across, noise.across, len(x), dt, 2)
     away = own_errors(depth, noise.depth, len(x), dt, 1)
     error = jnp.concatenate(
@@ -241,6 +241,13 @@ def _metric(
     )
     guess = mean + error
     return guess - guess[:, HIPS].mean(axis=1, keepdims=True)
+
+
+def expected_guess(reach: Array, true: Array) -> jax.Array:
+    """Return the mean guess (..., L, 3) of landmarks ``true`` (..., L, 3) about the hips."""
+    true = jnp.asarray(true)
+    reach = jnp.asarray(reach, true.dtype)
+    return jnp.concatenate([reach[0] @ true[..., :2], reach[1] @ true[..., 2:]], axis=-1)
 
 
 def towards(ray: Array) -> jax.Array:
