@@ -1,0 +1,124 @@
+"""The forces behind a clip: measured ones, or those that explain the motion best."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from mjx_msk.data.clip import RATE_HZ
+from mjx_msk.data.trial import Trial
+from mjx_msk.fit.derivatives import lowpass
+from mjx_msk.fit.ground_forces import FootLoads
+from mjx_msk.fit.kinetics import Kinetics, estimated_loads, joint_forces
+from mjx_msk.fit.points import places
+from mjx_msk.fit.seat import loads_beside_seat, seated
+from mjx_msk.fit.soles import sole_middles, sole_touch
+from mjx_msk.model import Model
+from mjx_msk.osim.forces import ForcePlate, assign_to_feet
+
+PLATES, CONSISTENT = "plates", "consistent"
+#: Plates are low-passed here before they are sampled at ``RATE_HZ``.
+FORCE_CUTOFF_HZ = 20.0
+#: A foot that carries more than this stands, N.
+STANDING_N = 20.0
+#: Forces explain a motion when they leave the pelvis less than this share of body weight.
+RESIDUAL_BW = 0.15
+#: A loaded foot that is higher than this stands on something else than the floor, m.
+_RAISED_M = 0.06
+#: Frames this near to one that nothing explains are not believed either, s.
+_BESIDE_S = 0.05
+
+
+class Explained(NamedTuple):
+    """Forces of a motion, T frames, and where they explain it."""
+
+    loads: FootLoads
+    kinetics: Kinetics
+    known: np.ndarray  #: (T,) bool
+    measured: np.ndarray  #: (T,) bool, plates
+
+
+def explained(
+    model: Model, time: np.ndarray, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray,
+    trial: Trial | None = None, shift: np.ndarray | None = None,
+) -> Explained:  # fmt: skip
+    """Return the forces of a motion (T, n) on the floor z = 0.
+
+    Those of the force plates of ``trial`` where they explain the motion, else the consistent ones,
+    beside a seat where one is needed. The plates' places move by ``shift`` (T, 3) into the motion's
+    world.
+    """
+    found = _consistent(model, q, qd, qdd)
+    if trial is None or shift is None or not trial.forces:
+        return found
+    loads = _measured(model, time, q, trial, shift)
+    kinetics = joint_forces(model, q, qd, qdd, FootLoads(*map(np.nan_to_num, loads)))
+    covered = np.isfinite(loads.force).all(axis=(1, 2))
+    loads = FootLoads(*map(np.nan_to_num, loads))
+    known = _believed(model, q, loads, covered & _balanced(model, kinetics))
+    return Explained(
+        FootLoads(*map(lambda a, b: _mixed(known, a, b), loads, found.loads)),
+        Kinetics(*map(lambda a, b: _mixed(known, a, b), kinetics, found.kinetics)),
+        known | found.known,
+        known,
+    )
+
+
+def _mixed(use: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.where(use.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+
+def _consistent(model: Model, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> Explained:
+    """Return the feet's forces that explain a motion best."""
+    dt = 1.0 / RATE_HZ
+    _, pushing = sole_touch(model, q, dt, 0.0)
+    loads = estimated_loads(model, q, pushing, dt)
+    kinetics = joint_forces(model, q, qd, qdd, loads)
+    known = _balanced(model, kinetics)
+    if (seat := seated(model, q, kinetics, dt)).any():
+        loads = loads_beside_seat(model, q, pushing, seat, dt)
+        kinetics = joint_forces(model, q, qd, qdd, loads)
+        known = _balanced(model, kinetics) & ~seat
+    loads = FootLoads(*map(np.nan_to_num, loads))
+    return Explained(loads, kinetics, _believed(model, q, loads, known), np.zeros(len(q), bool))
+
+
+def _believed(model: Model, q: np.ndarray, loads: FootLoads, known: np.ndarray) -> np.ndarray:
+    """Return where ``known`` holds, but for loaded feet off the floor and frames beside doubt."""
+    soles = places(model, q).soles[..., 2] - np.asarray(model.contact_radius)
+    feet = np.array(model.layout.contact_feet)
+    height = np.stack([soles[:, feet == foot].min(axis=1) for foot in (0, 1)], axis=1)
+    raised = ((loads.force[..., 2] > STANDING_N) & (height > _RAISED_M)).any(axis=1)
+    window = np.ones(2 * round(_BESIDE_S * RATE_HZ) + 1, bool)
+    return ~binary_dilation(~known | raised, window)
+
+
+def _measured(
+    model: Model, time: np.ndarray, q: np.ndarray, trial: Trial, shift: np.ndarray
+) -> FootLoads:
+    """Return the plates' forces on the feet; NaN where no plate measured."""
+    feet = sole_middles(model, q) - shift[:, None]
+    plates = [_smooth(plate) for plate in trial.forces]
+    force, cop, moment = assign_to_feet(plates, time, feet, loads=trial.loads)
+    return FootLoads(force, cop + shift[:, None], moment)
+
+
+def _smooth(plate: ForcePlate) -> ForcePlate:
+    """Return a plate low-passed: its force, and its moment about the origin."""
+    rate = (len(plate.time) - 1) / float(plate.time[-1] - plate.time[0])
+    loaded = plate.force[:, 2:] > 0
+    arm = np.where(loaded, np.nan_to_num(plate.cop), 0.0)
+    force = lowpass(plate.force, rate, FORCE_CUTOFF_HZ)
+    about = lowpass(plate.moment + np.cross(arm, plate.force), rate, FORCE_CUTOFF_HZ)
+    up = np.where(force[:, 2] > 5.0, force[:, 2], np.inf)
+    # the point on the floor about which only a free moment is left: M_x = p_y F_z, M_y = -p_x F_z
+    cop = np.stack([-about[:, 1] / up, about[:, 0] / up, np.zeros(len(up))], axis=1)
+    return replace(plate, force=force, cop=cop, moment=about - np.cross(cop, force))
+
+
+def _balanced(model: Model, kinetics: Kinetics) -> np.ndarray:
+    """Return when (T,) the pelvis's residual force is small."""
+    weight = float(np.sum(model.mjx.body_mass)) * float(np.linalg.norm(model.mjx.opt.gravity))
+    force = np.linalg.norm(np.nan_to_num(kinetics.residual_force, nan=np.inf), axis=1)
+    return force < RESIDUAL_BW * weight
