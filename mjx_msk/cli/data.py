@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -10,11 +10,13 @@ from mjx_msk.cli.terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepare:
+class Data:
     """Turn recordings into records that networks are trained on; goes on where it was stopped."""
 
+    action: tyro.conf.Positional[Literal["prepare"]]
+    """prepare: write the records of a folder of trials."""
     root: tyro.conf.Positional[Path]
-    """Folder of trials: with a manifest.csv, or .mot, .trc and .osim files."""
+    """Folder of trials: with a manifest.csv, or with .mot, .trc and .osim files."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the records."""
     variants: int = 0
@@ -36,9 +38,11 @@ class Prepare:
                 list_folder(self.root), self.out, variants=self.variants, seed=self.seed,
                 on_stage=on_stage, on_skip=lambda name, why: terminal.error(f"{name}: {why}"),
             )  # fmt: skip
-        for line in table(Records(self.out)):
-            terminal.say(line)
+        if done.made + done.kept:
+            for line in table(Records(self.out)):
+                terminal.say(line)
         terminal.say(
-            f"{done.made} trials prepared, {done.kept} kept, {len(done.skipped)} left out: {self.out}"
+            f"{done.made} trials prepared, {done.kept} kept, "
+            f"{len(done.skipped)} left out: {self.out}"
         )
         return 0

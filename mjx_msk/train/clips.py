@@ -1,5 +1,6 @@
 """From a recorded trial to a clip on the default model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +13,14 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.clock import evenly
 from mjx_msk.fit.derivatives import motion_spline
 from mjx_msk.fit.points import places
-from mjx_msk.fit.root import with_root_pose
+from mjx_msk.fit.root import shifted, with_root_pose
 from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.train.ground import belt_velocity, floor_offset, shifted_over_time
-from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, explained
+from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, Explained, explained
 from mjx_msk.train.published import Published, Skeleton
 from mjx_msk.train.sizes import Size, Sizer
+from mjx_msk.train.variants import draw, transferred
 
 #: Cutoff of the low-pass filter on coordinates, Hz (as ``pipeline`` filters markers).
 CUTOFF_HZ = 6.0
@@ -57,41 +59,68 @@ class ClipMaker:
             if name.startswith(LANDMARK_PREFIX)
         )
 
-    def clip(self, trial: Trial) -> Clip:
-        """Return the clip of a trial; raises ``MskError`` where it has no usable motion."""
+    def clips(
+        self, trial: Trial, variants: int = 0, rng: np.random.Generator | None = None
+    ) -> list[Clip]:
+        """Return the clip of a trial, and of training people the same motion on other bodies.
+
+        Raises ``MskError`` where the trial has no usable motion.
+        """
         person = self._person(trial)
+        found = [self._recorded(trial, person)]
+        if trial.split != "val":
+            rng = np.random.default_rng() if rng is None else rng
+            for number in range(1, variants + 1):
+                found.append(self._variant(trial, person, found[0], number, rng))
+        return found
+
+    def _recorded(self, trial: Trial, person: "_Person") -> Clip:
+        """Return the motion of the person recorded, on a floor at z = 0."""
         posed = self._posed(trial, person)
-        belt = belt_velocity(person.model, posed.time, posed.q)
-        travelled = np.zeros((len(posed.q), 3))
-        travelled[:, :2] = -belt * (posed.time - posed.time[0])[:, None]
-        q = shifted_over_time(person.model, posed.q, travelled)
-        up = -floor_offset(person.model, posed.time, q)
-        q = shifted_over_time(person.model, q, np.tile([0.0, 0.0, up], (len(q), 1)))
-        time, q, qd, qdd = resampled(posed.time, q)
-        shift = np.zeros((len(time), 3))
-        shift[:, :2] = -belt * (time - posed.time[0])[:, None]
-        return self.finish(
-            person.model, person.size, time, (q, qd, qdd), trial, shift,
-            belt_m_s=float(np.linalg.norm(belt)), error_m=posed.error_m,
+        model = person.model
+        belt = belt_velocity(model, posed.time, posed.q)
+
+        def carried(time: np.ndarray) -> np.ndarray:
+            return -np.append(belt, 0.0) * (time - posed.time[0])[:, None]
+
+        q = shifted_over_time(model, posed.q, carried(posed.time))
+        up = np.array([0.0, 0.0, -floor_offset(model, posed.time, q)])
+        time, *motion = resampled(posed.time, shifted(model, q, up))
+        forces = explained(model, time, *motion, trial=trial, shift=carried(time))
+        return self._clip(
+            trial, person.size, model, motion, forces,
+            belt_m_s=float(np.linalg.norm(belt)), centres_error_m=posed.error_m,
         )  # fmt: skip
 
-    def finish(
-        self, model: Model, size: Size, time: np.ndarray, motion: tuple[np.ndarray, ...],
-        trial: Trial, shift: np.ndarray | None, *, belt_m_s: float, error_m: float,
-        variant: int = 0,
-    ) -> Clip:  # fmt: skip
-        """Return the clip of a motion (q, qd, qdd) on the person's ``model``, with its forces.
+    def _variant(
+        self, trial: Trial, person: "_Person", clip: Clip, number: int, rng: np.random.Generator
+    ) -> Clip:
+        """Return the motion of a clip on another body, with the forces that this body needs."""
+        body = draw(self._sizer, person.size, clip.mass_kg, rng)
+        size = body.size
+        spec = scaled_spec(self._spec, size.base, size.log_segments, body.mass_kg)
+        model = Model.from_spec(spec)
+        motion = transferred(person.model, model, clip.q)
+        forces = explained(model, np.arange(len(motion[0])) / RATE_HZ, *motion)
+        return self._clip(
+            trial, size, model, motion, forces, variant=number, belt_m_s=clip.belt_m_s,
+            centres_error_m=clip.centres_error_m,
+        )  # fmt: skip
 
-        ``shift`` (T, 3) leads from the plates' world into the motion's; None: there are no plates.
-        """
+    def _clip(
+        self, trial: Trial, size: Size, model: Model, motion: Sequence[np.ndarray],
+        found: Explained, *, variant: int = 0, **notes: float,
+    ) -> Clip:  # fmt: skip
+        """Gather everything of a motion (q, qd, qdd) with its forces."""
         q, qd, qdd = motion
-        found = explained(model, time, q, qd, qdd, trial if shift is not None else None, shift)
         sites = [model.layout.site_index[LANDMARK_PREFIX + name] for name in self.landmark_names]
         return Clip(
             name=f"{trial.dataset}/{trial.name}" + (f"#{variant}" if variant else ""),
             person=trial.person,
             split=trial.split or "train",
             activity=trial.activity,
+            dataset=trial.dataset,
+            variant=variant,
             force_source=PLATES if found.measured.any() else CONSISTENT,
             base=size.base,
             log_segments=size.log_segments,
@@ -108,10 +137,7 @@ class ClipMaker:
             kinetics_known=found.known.astype(float),
             measured=found.measured.astype(float),
             landmarks=places(model, q).sites[:, sites],
-            dataset=trial.dataset,
-            variant=variant,
-            belt_m_s=belt_m_s,
-            centres_error_m=error_m,
+            **notes,
         )
 
     def _person(self, trial: Trial) -> "_Person":

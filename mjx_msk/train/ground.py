@@ -11,6 +11,8 @@ from mjx_msk.model import Model
 _LOW_M = 0.03
 #: Standing feet that move slower than this stand on a floor: filters smear a step, m/s.
 _BELT_M_S = 0.35
+#: A belt runs steadily: its speed varies less than this share.
+_STEADY = 0.25
 #: A floor further off than this is no error of calibration, but a step or a box, m.
 _FLOOR_ERROR_M = 0.08
 
@@ -29,7 +31,9 @@ def belt_velocity(model: Model, time: np.ndarray, q: np.ndarray) -> np.ndarray:
     velocity = np.gradient(soles[..., :2], time, axis=0)[rows, lowest]
     low = height < np.quantile(height, 0.2) + _LOW_M
     ground = np.median(velocity[low], axis=0)
-    return ground if np.linalg.norm(ground) > _BELT_M_S else np.zeros(2)
+    speed = float(np.linalg.norm(ground))
+    spread = float(np.median(np.linalg.norm(velocity[low] - ground, axis=1)))
+    return ground if speed > _BELT_M_S and spread < _STEADY * speed else np.zeros(2)
 
 
 def floor_offset(model: Model, time: np.ndarray, q: np.ndarray) -> float:

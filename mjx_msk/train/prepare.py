@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.listing import Listed
 from mjx_msk.data.records import VERSION, Contents, Writer
@@ -16,7 +18,7 @@ from mjx_msk.resources import DEFAULT_MODEL, asset
 from mjx_msk.train.clips import ClipMaker
 
 #: Raised when clips are made differently, so that older ones are made again.
-METHOD = 1
+METHOD = 2
 
 OnStage = Callable[[str, int, int], None]
 
@@ -61,7 +63,7 @@ def prepare(
                 if writer.has(name, key):
                     summary.kept += 1
                     continue
-                clips = [maker.clip(listed.read())]
+                clips = maker.clips(listed.read(), variants, _generator(seed, name))
             except MskError as error:
                 summary.skipped.append((name, error))
                 on_skip(name, error)
@@ -70,6 +72,11 @@ def prepare(
                 writer.add(clip, key)
             summary.made += 1
     return summary
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    """Return the random numbers of one trial, whatever was prepared before it."""
+    return np.random.default_rng([seed, *hashlib.sha256(name.encode()).digest()[:8]])
 
 
 def _key(listed: Listed, model_hash: str, variants: int, seed: int) -> str:

@@ -33,7 +33,7 @@ _MIDDLES = {"hips": ("femur_r", "femur_l"), "shoulders": ("humerus_r", "humerus_
 #: Standard deviation of a distance: models place their joints differently, m.
 _SPREAD_M = 0.005
 #: Standard deviation of the stature that the segments add up to, m (as in ``fit.video``).
-_STATURE_SPREAD_M = 0.015
+STATURE_SPREAD_M = 0.015
 #: Adults' stature before anything is known, and a stature that was measured: standard deviation of
 #: its logarithm.
 _UNKNOWN, _MEASURED = 0.06, 1e-3
@@ -88,20 +88,30 @@ class Sizer:
             found = self._measured(x)
             stature = found[-1] - GENERIC_HEIGHT_M * np.exp(x[0])
             lengths = (found[:-1] - wanted)[known] / _SPREAD_M
-            return np.concatenate([lengths, (x - start) / spread, [stature / _STATURE_SPREAD_M]])
+            return np.concatenate([lengths, (x - start) / spread, [stature / STATURE_SPREAD_M]])
 
         def slopes(x: np.ndarray) -> np.ndarray:
             found = np.asarray(_slopes(self._model, self._matrix, jnp.asarray(x)), float)
             stature = found[-1]
             stature[0] -= GENERIC_HEIGHT_M * np.exp(x[0])
             return np.vstack([
-                found[:-1][known] / _SPREAD_M, np.diag(1 / spread), stature / _STATURE_SPREAD_M
+                found[:-1][known] / _SPREAD_M, np.diag(1 / spread), stature / STATURE_SPREAD_M
             ])  # fmt: skip
 
         x = least_squares(residuals, start, jac=slopes).x
         error = (self._measured(x)[:-1] - wanted)[known]
         base = float(np.exp(x[0]))
         return Size(base, x[1:], base * GENERIC_HEIGHT_M, float(np.sqrt(np.mean(error**2))))
+
+    def with_stature(self, log_segments: np.ndarray, stature_m: float) -> np.ndarray:
+        """Return log factors (k,) changed as little as habit allows, so that at base 1 they add up.
+
+        One step of Newton's: stature is nearly linear in them.
+        """
+        x = np.concatenate([[0.0], log_segments])
+        slope = np.asarray(_slopes(self._model, self._matrix, jnp.asarray(x)), float)[-1, 1:]
+        pull = segment_spread() ** 2 * slope
+        return log_segments + pull * (stature_m - self._measured(x)[-1]) / (slope @ pull)
 
     def _measured(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(_lengths(self._model, self._matrix, jnp.asarray(x)), float)
