@@ -23,6 +23,8 @@ from mjx_msk.osim.markers import read_trc
 from mjx_msk.osim.tables import Table, read_table
 
 _MANIFEST = "manifest.csv"
+#: ``motions``, a data set and a subject lie between a manifest and its files.
+_DEPTH = 3
 #: A row without these names no files.
 _NEEDED = ("dataset", "subject", "trial")
 #: Coordinates with these endings are translations; all others of a person turn.
@@ -37,12 +39,12 @@ def list_folder(root: Path) -> list[Listed]:
 
     Raises ``MskError`` for a folder that is missing or holds no trial, and for a broken manifest.
     """
+    root = root.absolute()
     if not root.is_dir():
         raise MskError("no such folder.", where=str(root), remedy="Give a folder of trials.")
-    for manifest in (root / _MANIFEST, root.parent / _MANIFEST):
-        if manifest.is_file():
-            found = [f for f in _rows(manifest) if f.folder.is_relative_to(root)]
-            break
+    above = [folder / _MANIFEST for folder in (root, *root.parents[:_DEPTH])]
+    if manifest := next((path for path in above if path.is_file()), None):
+        found = [f for f in _rows(manifest) if f.folder.is_relative_to(root)]
     else:
         found = list(_beside_each_other(root))
     if not found:

@@ -7,8 +7,7 @@ the index names it; the index is replaced as a whole. Nothing is pickled.
 
 import json
 import os
-import shutil
-import tempfile
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,20 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from mjx_msk.data.clip import RATE_HZ, Clip
+from mjx_msk.data.clip import Clip
 from mjx_msk.errors import MskError
-from mjx_msk.files import replacing, writable_folder
 
 FORMAT, VERSION = "mjx-msk records", 1
 INDEX = "index.json"
-#: A shard is written when it holds this many frames (about 1 kB each).
-SHARD_FRAMES = 4096
 #: Arrays with a row for each frame.
 FRAME_FIELDS = (
     "q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact", "kinetics_known",
     "measured", "landmarks",
 )  # fmt: skip
-_FACTS = tuple(f.name for f in fields(Clip) if f.name not in (*FRAME_FIELDS, "log_segments"))
+_SINGLE: tuple[Any, ...] = (str, int, float)
+#: The fields of a clip that are single values, and their types.
+FACTS: dict[str, Any] = {f.name: f.type for f in fields(Clip) if f.type in _SINGLE}
 _AGAIN = "Prepare the records again: mjx-msk data prepare ROOT -o OUT"
 
 
@@ -56,7 +54,9 @@ class Contents:
 class Entry:
     """One clip of the index."""
 
+    trial: str  #: the clip that it is a variant of, or its own name
     key: str  #: what the clip was made from and how, as a hash
+    sources: dict[str, str]  #: sha256 of each file that it was made from
     facts: dict[str, Any]  #: the fields of ``Clip`` that are no arrays
     log_segments: tuple[float, ...]
     shard: str
@@ -89,7 +89,7 @@ class Records(Sequence[Clip]):
                 model_sha256=str(index["model_sha256"]),
             )
             self.entries = tuple(_entry(row) for row in index["clips"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _broken(self.folder, f"its index lacks or garbles {error}") from error
         self._shards: dict[str, dict[str, np.ndarray]] = {}
         self._ends: dict[str, int] = {}
@@ -105,11 +105,8 @@ class Records(Sequence[Clip]):
             return [self[i] for i in range(*index.indices(len(self)))]
         entry = self.entries[index]
         arrays = self._shard(entry.shard)
-        return Clip(
-            **entry.facts,
-            log_segments=np.array(entry.log_segments),
-            **{name: arrays[name][entry.start : entry.stop] for name in FRAME_FIELDS},
-        )
+        rows: dict[str, Any] = {n: arrays[n][entry.start : entry.stop] for n in FRAME_FIELDS}
+        return Clip(**entry.facts, **rows, log_segments=np.array(entry.log_segments))
 
     def __iter__(self) -> Iterator[Clip]:
         return (self[i] for i in range(len(self)))
@@ -137,97 +134,6 @@ class Records(Sequence[Clip]):
         }  # fmt: skip
 
 
-class Writer:
-    """Adds clips to a folder of records, new or begun earlier; use it in a ``with``.
-
-    A clip counts once its shard is full, or when the block ends, also by an error or Ctrl-C.
-    """
-
-    def __init__(self, folder: Path, contents: Contents) -> None:
-        self.folder, self.contents = folder, contents
-        self._entries: dict[str, Entry] = {}
-        self._waiting: list[tuple[str, Clip]] = []
-        if (folder / INDEX).exists():
-            earlier = Records(folder)
-            if earlier.contents != contents:
-                raise MskError(
-                    "these records belong to another model, or have other landmarks.",
-                    where=str(folder),
-                    remedy="Give a new folder with -o.",
-                )
-            self._entries = {e.name: e for e in earlier.entries}
-        elif folder.exists() and any(folder.iterdir()):
-            raise MskError(
-                "this folder holds something else than records.",
-                where=str(folder),
-                remedy="Give a new folder with -o.",
-            )
-
-    def has(self, name: str, key: str) -> bool:
-        """Tell whether the folder holds this very clip already."""
-        return name in self._entries and self._entries[name].key == key
-
-    def add(self, clip: Clip, key: str) -> None:
-        """Take a clip; one of the same name makes way for it."""
-        self._waiting.append((key, clip))
-        if sum(len(c) for _, c in self._waiting) >= SHARD_FRAMES:
-            self.flush()
-
-    def drop(self, names: set[str]) -> None:
-        """Forget clips of the index that are wanted no more."""
-        if gone := names & set(self._entries):
-            self._entries = {n: e for n, e in self._entries.items() if n not in gone}
-            self._write_index()
-
-    def flush(self) -> None:
-        """Write what waits as a shard, then the index."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        used = {e.shard for e in self._entries.values()}
-        number = 0
-        while (shard := f"shard_{number:05d}") in used or (self.folder / shard).exists():
-            number += 1
-        with writable_folder(self.folder):
-            temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".shard-"))
-            try:
-                for name in FRAME_FIELDS:
-                    rows = np.concatenate([np.asarray(getattr(c, name)) for _, c in waiting])
-                    np.save(temporary / f"{name}.npy", rows.astype(np.float32), allow_pickle=False)
-                temporary.chmod(0o755)
-                temporary.rename(self.folder / shard)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-        start = 0
-        for key, clip in waiting:
-            facts = {name: getattr(clip, name) for name in _FACTS}
-            sizes = tuple(map(float, clip.log_segments))
-            self._entries[clip.name] = Entry(key, facts, sizes, shard, start, start + len(clip))
-            start += len(clip)
-        self._write_index()
-
-    def _write_index(self) -> None:
-        rows = [
-            {"key": e.key, **e.facts, "log_segments": list(e.log_segments), "shard": e.shard,
-             "start": e.start, "stop": e.stop}
-            for e in sorted(self._entries.values(), key=lambda e: e.name)
-        ]  # fmt: skip
-        head = {"format": FORMAT, "version": VERSION, "rate_hz": RATE_HZ}
-        with replacing(self.folder / INDEX) as temporary:
-            whole = head | self.contents.as_json() | {"clips": rows}
-            temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-        used = {e.shard for e in self._entries.values()}
-        for folder in self.folder.glob("shard_*"):
-            if folder.name not in used:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.flush()
-
-
 def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
@@ -248,14 +154,16 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 def _entry(row: dict[str, Any]) -> Entry:
     found = Entry(
+        trial=str(row["trial"]),
         key=str(row["key"]),
-        facts={name: row[name] for name in _FACTS},
+        sources={str(name): str(value) for name, value in row["sources"].items()},
+        facts={name: kind(row[name]) for name, kind in FACTS.items()},
         log_segments=tuple(map(float, row["log_segments"])),
         shard=str(row["shard"]),
         start=int(row["start"]),
         stop=int(row["stop"]),
     )
-    if not 0 <= found.start < found.stop or Path(found.shard).name != found.shard:
+    if not 0 <= found.start < found.stop or not re.fullmatch(r"shard_\d+", found.shard):
         raise ValueError(f"the place of {found.name}")
     return found
 

@@ -1,6 +1,5 @@
 """From a recorded trial to a clip on the default model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from mjx_msk.fit.root import shifted, with_root_pose
 from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.train.ground import belt_velocity, floor_offset, shifted_over_time
-from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, Explained, explained
+from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, Explained, Moving, Plates, explained
 from mjx_msk.train.published import Published, Skeleton
 from mjx_msk.train.sizes import Size, Sizer
 from mjx_msk.train.variants import draw, transferred
@@ -85,11 +84,12 @@ class ClipMaker:
 
         q = shifted_over_time(model, posed.q, carried(posed.time))
         up = np.array([0.0, 0.0, -floor_offset(model, posed.time, q)])
-        time, *motion = resampled(posed.time, shifted(model, q, up))
-        forces = explained(model, time, *motion, trial=trial, shift=carried(time))
+        time, motion = resampled(posed.time, shifted(model, q, up))
+        plates = Plates(trial.forces, trial.loads, time, carried(time)) if trial.forces else None
+        forces = explained(model, motion, plates)
         return self._clip(
             trial, person.size, model, motion, forces,
-            belt_m_s=float(np.linalg.norm(belt)), centres_error_m=posed.error_m,
+            belt_m_s=float(np.linalg.norm(belt)), error_m=posed.error_m,
         )  # fmt: skip
 
     def _variant(
@@ -101,18 +101,17 @@ class ClipMaker:
         spec = scaled_spec(self._spec, size.base, size.log_segments, body.mass_kg)
         model = Model.from_spec(spec)
         motion = transferred(person.model, model, clip.q)
-        forces = explained(model, np.arange(len(motion[0])) / RATE_HZ, *motion)
+        forces = explained(model, motion)
         return self._clip(
             trial, size, model, motion, forces, variant=number, belt_m_s=clip.belt_m_s,
-            centres_error_m=clip.centres_error_m,
+            error_m=clip.centres_error_m,
         )  # fmt: skip
 
     def _clip(
-        self, trial: Trial, size: Size, model: Model, motion: Sequence[np.ndarray],
-        found: Explained, *, variant: int = 0, **notes: float,
+        self, trial: Trial, size: Size, model: Model, motion: Moving,
+        found: Explained, *, variant: int = 0, belt_m_s: float, error_m: float,
     ) -> Clip:  # fmt: skip
-        """Gather everything of a motion (q, qd, qdd) with its forces."""
-        q, qd, qdd = motion
+        """Gather everything of a motion with its forces."""
         sites = [model.layout.site_index[LANDMARK_PREFIX + name] for name in self.landmark_names]
         return Clip(
             name=f"{trial.dataset}/{trial.name}" + (f"#{variant}" if variant else ""),
@@ -126,9 +125,9 @@ class ClipMaker:
             log_segments=size.log_segments,
             mass_kg=float(np.sum(model.mjx.body_mass)),
             height_m=size.height_m,
-            q=q,
-            qd=qd,
-            qdd=qdd,
+            q=motion.q,
+            qd=motion.qd,
+            qdd=motion.qdd,
             tau=found.kinetics.generalized_force,
             foot_force=found.loads.force,
             foot_cop=found.loads.cop,
@@ -136,8 +135,9 @@ class ClipMaker:
             contact=(found.loads.force[..., 2] > STANDING_N).astype(float),
             kinetics_known=found.known.astype(float),
             measured=found.measured.astype(float),
-            landmarks=places(model, q).sites[:, sites],
-            **notes,
+            landmarks=places(model, motion.q).sites[:, sites],
+            belt_m_s=belt_m_s,
+            centres_error_m=error_m,
         )
 
     def _person(self, trial: Trial) -> "_Person":
@@ -158,7 +158,8 @@ class ClipMaker:
 
     def _posed(self, trial: Trial, person: "_Person") -> Posed:
         """Return the trial's motion on the person's default model."""
-        assert trial.time is not None and trial.q is not None
+        assert trial.time is not None
+        assert trial.q is not None
         if trial.time[-1] - trial.time[0] < _SHORTEST_S:
             raise MskError("the motion is too short.", where=trial.name)
         if not np.isfinite(trial.q).all():
@@ -207,11 +208,9 @@ class _Person(NamedTuple):
     skeleton: Skeleton  #: the same
 
 
-def resampled(
-    time: np.ndarray, q: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def resampled(time: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, Moving]:
     """Return times at ``RATE_HZ``, and a motion low-passed with its two derivatives at them."""
     spline = motion_spline(time, q, CUTOFF_HZ)
     count = int(np.floor((time[-1] - time[0]) * RATE_HZ + 1e-6)) + 1
     even = time[0] + np.arange(count) / RATE_HZ
-    return even, spline(even), spline.derivative(1)(even), spline.derivative(2)(even)
+    return even, Moving(spline(even), spline.derivative(1)(even), spline.derivative(2)(even))

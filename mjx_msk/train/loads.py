@@ -1,13 +1,13 @@
 """The forces behind a clip: measured ones, or those that explain the motion best."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 
 from mjx_msk.data.clip import RATE_HZ
-from mjx_msk.data.trial import Trial
 from mjx_msk.fit.derivatives import lowpass
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import Kinetics, estimated_loads, joint_forces
@@ -31,6 +31,23 @@ _RAISED_M = 0.06
 _BESIDE_S = 0.05
 
 
+class Moving(NamedTuple):
+    """A motion at ``RATE_HZ``, T frames of n coordinates."""
+
+    q: np.ndarray  #: (T, n) rad or m
+    qd: np.ndarray  #: (T, n)
+    qdd: np.ndarray  #: (T, n)
+
+
+class Plates(NamedTuple):
+    """Force plates under a motion of T frames."""
+
+    plates: tuple[ForcePlate, ...]
+    loads: Path | None  #: ``_loads.csv``: which plate is under which foot
+    time: np.ndarray  #: (T,) s, when the frames are in the plates' time
+    shift: np.ndarray  #: (T, 3) m, leads from the plates' world into the motion's
+
+
 class Explained(NamedTuple):
     """Forces of a motion, T frames, and where they explain it."""
 
@@ -40,27 +57,24 @@ class Explained(NamedTuple):
     measured: np.ndarray  #: (T,) bool, plates
 
 
-def explained(
-    model: Model, time: np.ndarray, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray,
-    trial: Trial | None = None, shift: np.ndarray | None = None,
-) -> Explained:  # fmt: skip
-    """Return the forces of a motion (T, n) on the floor z = 0.
+def explained(model: Model, motion: Moving, plates: Plates | None = None) -> Explained:
+    """Return the forces of a motion on the floor z = 0.
 
-    Those of the force plates of ``trial`` where they explain the motion, else the consistent ones,
-    beside a seat where one is needed. The plates' places move by ``shift`` (T, 3) into the motion's
-    world.
+    Those of force plates where they explain the motion, else the consistent ones, beside a seat
+    where one is needed.
     """
-    found = _consistent(model, q, qd, qdd)
-    if trial is None or shift is None or not trial.forces:
+    found = _consistent(model, motion)
+    if plates is None:
         return found
-    loads = _measured(model, time, q, trial, shift)
-    kinetics = joint_forces(model, q, qd, qdd, FootLoads(*map(np.nan_to_num, loads)))
+    q = motion.q
+    loads = _measured(model, q, plates)
+    kinetics = joint_forces(model, *motion, FootLoads(*map(np.nan_to_num, loads)))
     covered = np.isfinite(loads.force).all(axis=(1, 2))
     loads = FootLoads(*map(np.nan_to_num, loads))
     known = _believed(model, q, loads, covered & _balanced(model, kinetics))
     return Explained(
-        FootLoads(*map(lambda a, b: _mixed(known, a, b), loads, found.loads)),
-        Kinetics(*map(lambda a, b: _mixed(known, a, b), kinetics, found.kinetics)),
+        FootLoads(*(_mixed(known, *pair) for pair in zip(loads, found.loads, strict=True))),
+        Kinetics(*(_mixed(known, *pair) for pair in zip(kinetics, found.kinetics, strict=True))),
         known | found.known,
         known,
     )
@@ -70,16 +84,16 @@ def _mixed(use: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(use.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
 
-def _consistent(model: Model, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> Explained:
+def _consistent(model: Model, motion: Moving) -> Explained:
     """Return the feet's forces that explain a motion best."""
-    dt = 1.0 / RATE_HZ
+    q, dt = motion.q, 1.0 / RATE_HZ
     _, pushing = sole_touch(model, q, dt, 0.0)
     loads = estimated_loads(model, q, pushing, dt)
-    kinetics = joint_forces(model, q, qd, qdd, loads)
+    kinetics = joint_forces(model, *motion, loads)
     known = _balanced(model, kinetics)
     if (seat := seated(model, q, kinetics, dt)).any():
         loads = loads_beside_seat(model, q, pushing, seat, dt)
-        kinetics = joint_forces(model, q, qd, qdd, loads)
+        kinetics = joint_forces(model, *motion, loads)
         known = _balanced(model, kinetics) & ~seat
     loads = FootLoads(*map(np.nan_to_num, loads))
     return Explained(loads, kinetics, _believed(model, q, loads, known), np.zeros(len(q), bool))
@@ -95,14 +109,13 @@ def _believed(model: Model, q: np.ndarray, loads: FootLoads, known: np.ndarray) 
     return ~binary_dilation(~known | raised, window)
 
 
-def _measured(
-    model: Model, time: np.ndarray, q: np.ndarray, trial: Trial, shift: np.ndarray
-) -> FootLoads:
+def _measured(model: Model, q: np.ndarray, plates: Plates) -> FootLoads:
     """Return the plates' forces on the feet; NaN where no plate measured."""
-    feet = sole_middles(model, q) - shift[:, None]
-    plates = [_smooth(plate) for plate in trial.forces]
-    force, cop, moment = assign_to_feet(plates, time, feet, loads=trial.loads)
-    return FootLoads(force, cop + shift[:, None], moment)
+    shift = plates.shift[:, None]
+    smooth = [_smooth(plate) for plate in plates.plates]
+    feet = sole_middles(model, q) - shift
+    force, cop, moment = assign_to_feet(smooth, plates.time, feet, loads=plates.loads)
+    return FootLoads(force, cop + shift, moment)
 
 
 def _smooth(plate: ForcePlate) -> ForcePlate:

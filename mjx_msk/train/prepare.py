@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.listing import Listed
-from mjx_msk.data.records import VERSION, Contents, Writer
+from mjx_msk.data.records import VERSION, Contents
+from mjx_msk.data.writing import Writer
 from mjx_msk.errors import MskError
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.resources import DEFAULT_MODEL, asset
@@ -59,7 +60,8 @@ def prepare(
             name = f"{listed.dataset}/{listed.name}"
             on_stage(name, done, len(trials))
             try:
-                key = _key(listed, model_hash, variants, seed)
+                sources = {path.name: _sha256(path) for path in listed.files}
+                key = _key(name, sources, model_hash, variants, seed)
                 if writer.has(name, key):
                     summary.kept += 1
                     continue
@@ -68,8 +70,7 @@ def prepare(
                 summary.skipped.append((name, error))
                 on_skip(name, error)
                 continue
-            for clip in clips:
-                writer.add(clip, key)
+            writer.add(name, key, sources, clips)
             summary.made += 1
     return summary
 
@@ -79,10 +80,9 @@ def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, *hashlib.sha256(name.encode()).digest()[:8]])
 
 
-def _key(listed: Listed, model_hash: str, variants: int, seed: int) -> str:
-    """Return a hash of all that a trial's clips depend on; raises ``MskError`` for lost files."""
-    parts = [VERSION, METHOD, model_hash, variants, seed, listed.dataset, listed.name]
-    parts += [_sha256(path) for path in listed.files]
+def _key(name: str, sources: Mapping[str, str], model_hash: str, variants: int, seed: int) -> str:
+    """Return a hash of all that a trial's clips depend on."""
+    parts = [VERSION, METHOD, model_hash, variants, seed, name, sorted(sources.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from mjx_msk.fit.root import root_pose, with_root_pose
 from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, segment_spread
 from mjx_msk.fit.soles import sole_touch
 from mjx_msk.model import Model
+from mjx_msk.train.loads import Moving
 from mjx_msk.train.sizes import STATURE_SPREAD_M, Size, Sizer
 
 #: How much of what is special about a person a variant keeps; the rest is drawn anew, so that
@@ -45,21 +46,18 @@ def draw(sizer: Sizer, size: Size, mass_kg: float, rng: np.random.Generator) -> 
         return _KEPT * np.asarray(value) + np.sqrt(1 - _KEPT**2) * new
 
     base = float(np.exp(about(np.log(size.base), _STATURE_LOG_SPREAD)))
-    base = float(np.clip(base, *(h / GENERIC_HEIGHT_M for h in _STATURES_M)))
+    height = float(np.clip(base * GENERIC_HEIGHT_M, *_STATURES_M))
     log_segments = sizer.with_stature(
         about(size.log_segments, segment_spread()),
         GENERIC_HEIGHT_M + STATURE_SPREAD_M * rng.standard_normal(),
     )
-    height = base * GENERIC_HEIGHT_M
     bmi = _BMI * np.exp(about(np.log(mass_kg / size.height_m**2 / _BMI), _BMI_LOG_SPREAD))
     mass = float(np.clip(bmi, *_BMIS)) * height**2
-    return Body(Size(base, log_segments, height, 0.0), mass)
+    return Body(Size(height / GENERIC_HEIGHT_M, log_segments, height, 0.0), mass)
 
 
-def transferred(
-    before: Model, after: Model, q: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a motion (T, n) of the body ``before`` on the body ``after``, and its derivatives.
+def transferred(before: Model, after: Model, q: np.ndarray) -> Moving:
+    """Return a motion (T, n) of the body ``before`` on the body ``after``.
 
     Joint angles stay. Each frame's lowest sole is as high as before, feet that stood stand.
     """
@@ -83,7 +81,7 @@ def transferred(
     time = np.arange(len(q)) / RATE_HZ * np.sqrt(ratio)
     spline = motion_spline(time, moved, RATE_HZ)
     even = np.arange(int(time[-1] * RATE_HZ + 1e-6) + 1) / RATE_HZ
-    return spline(even), spline.derivative(1)(even), spline.derivative(2)(even)
+    return Moving(spline(even), spline.derivative(1)(even), spline.derivative(2)(even))
 
 
 def leg_length(model: Model) -> float:
