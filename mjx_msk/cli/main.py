@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from mjx_msk.cli.data import Data
 from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
 from mjx_msk.errors import MskError
@@ -279,7 +280,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         | Annotated[Demo, tyro.conf.subcommand("demo")]
         | Annotated[Compile, tyro.conf.subcommand("compile")]
         | Annotated[Bones, tyro.conf.subcommand("bones")]
-        | Annotated[Scale, tyro.conf.subcommand("scale")],
+        | Annotated[Scale, tyro.conf.subcommand("scale")]
+        | Annotated[Data, tyro.conf.subcommand("data")],
         prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip

@@ -19,7 +19,7 @@ class Clip:
     person: str
     split: str
     activity: str
-    force_source: str  #: ``plates``, or ``consistent``: forces that explain the motion
+    force_source: str  #: ``plates`` where some frames are measured, else ``consistent``
     base: float  #: whole-body scale
     log_segments: np.ndarray  #: (k,) log factors of segments beside it
     mass_kg: float
@@ -33,7 +33,12 @@ class Clip:
     foot_moment: np.ndarray  #: (T, 2, 3) N m about the center of pressure
     contact: np.ndarray  #: (T, 2) 0 or 1
     kinetics_known: np.ndarray  #: (T,) 0 or 1: no seat, no plate missed; forces explain the motion
+    measured: np.ndarray  #: (T,) 1 where plates measured the forces, 0 where they are consistent
     landmarks: np.ndarray  #: (T, L, 3) m
+    dataset: str = ""
+    variant: int = 0  #: 0 the person recorded; else the same motion on another body
+    belt_m_s: float = 0.0  #: a treadmill's speed, which was added to the travel
+    centres_error_m: float = 0.0  #: rms distance of joint centres to the published model's
 
     def __len__(self) -> int:
         return len(self.q)
