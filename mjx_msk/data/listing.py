@@ -1,0 +1,21 @@
+"""What a data set offers, before anything of it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mjx_msk.data.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One trial that a folder offers: a loader lists many, and whoever wants one reads it.
+
+    So a trial that cannot be read stops no other, and one whose files have not changed need not be
+    read again.
+    """
+
+    dataset: str
+    name: str  #: unique in its data set
+    files: tuple[Path, ...]  #: everything that ``read`` depends on
+    read: Callable[[], Trial]  #: raises ``MskError``
