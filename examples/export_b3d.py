@@ -1,9 +1,11 @@
-"""Turn AddBiomechanics' .b3d files into .osim, .trc and .mot files, which mjx-msk reads as 'folder'.
+"""Turn AddBiomechanics' .b3d files into .osim, .trc and .mot files: the data set 'folder'.
 
 Runs in an environment of its own, because nimblephysics is built against numpy 1 (it would bring
 torch, which this does not need):
 
-    python -m venv b3d && b3d/bin/pip install 'numpy<2' && b3d/bin/pip install --no-deps nimblephysics
+    python -m venv b3d
+    b3d/bin/pip install 'numpy<2'
+    b3d/bin/pip install --no-deps nimblephysics
     b3d/bin/python export_b3d.py FOLDER_OF_B3D OUTPUT
 """
 
@@ -12,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from nimblephysics_libs._nimblephysics import biomechanics as nimble
-
 
 LOADS = "force_name,body,force_columns,point_columns,torque_columns,t_start,t_end"
 
@@ -28,7 +29,7 @@ def write_table(path: str, time: np.ndarray, names: list[str], data: np.ndarray)
 def longest_run(known: list[bool]) -> slice:
     """Return the longest stretch of frames whose forces are known."""
     edges = np.flatnonzero(np.diff(np.r_[False, known, False].astype(int)))
-    spans = list(zip(edges[::2], edges[1::2])) or [(0, 0)]
+    spans = list(zip(edges[::2], edges[1::2], strict=True)) or [(0, 0)]
     return slice(*max(spans, key=lambda span: span[1] - span[0]))
 
 
@@ -43,7 +44,7 @@ def write_forces(stem: str, time: np.ndarray, passes: list, feet: list[str]) -> 
     write_table(f"{stem}_grf.mot", time, names, data)
     columns = [",".join(f'"ground_force_{foot}_{kind}{{x,y,z}}"' for kind in kinds)
                for foot in feet]  # fmt: skip
-    rows = [f"{foot},{foot},{names},," for foot, names in zip(feet, columns)]
+    rows = [f"{foot},{foot},{names},," for foot, names in zip(feet, columns, strict=True)]
     Path(f"{stem}_loads.csv").write_text("\n".join([LOADS, *rows]) + "\n")
 
 

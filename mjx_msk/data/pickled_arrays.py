@@ -118,6 +118,8 @@ def _array(data: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
         return objects.reshape(shape, order=order)  # type: ignore[call-overload]
     if type(data) not in (bytes, bytearray) or len(data) != count * dtype.itemsize:
         raise ValueError("the data of an array are not all there")
+    native = dtype.newbyteorder("=")
     if not data:
-        return np.empty(shape, dtype)
-    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()  # type: ignore[call-overload]
+        return np.empty(shape, native)
+    values = np.frombuffer(data, dtype).astype(native)  # a copy: the buffer is read-only
+    return values.reshape(shape, order=order)  # type: ignore[call-overload]
