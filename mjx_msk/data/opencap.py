@@ -139,7 +139,10 @@ def _read(subject: Path, stem: str, view: _View | None) -> Trial:
         forces=() if files["forces"] is None else tuple(read_forces(files["forces"])),
         mass_kg=mass,
         height_m=height,
-        provenance={"files": [str(p) for p in files.values() if p], "license": "Apache-2.0"},
+        provenance={
+            "files": [str(p) for p in files.values() if p],
+            "license": "as accepted at SimTK, project opencap",
+        },
     )
     return trial if view is None else _seen(trial, view)
 
