@@ -24,11 +24,19 @@ class Trial:
     time: np.ndarray | None = None  #: (T,) s, of the motion
     coordinate_names: tuple[str, ...] = ()
     q: np.ndarray | None = None  #: (T, n) rad or m, OpenSim's coordinates of ``model``
+    kinetics_time: np.ndarray | None = None  #: (K,) s, of the published inverse dynamics
+    generalized_force: np.ndarray | None = None  #: (K, n) N m or N; NaN where none is published
+    rotation_names: tuple[str, ...] = ()  #: joints of a body model, the root first
+    rotations: np.ndarray | None = None  #: (T, J, 3, 3) world_from_root, then parent_from_child
     markers: Markers | None = None
+    joints: Markers | None = None  #: joint centres that the data set computed
     forces: tuple[ForcePlate, ...] = ()
     loads: Path | None = None  #: ``_loads.csv``: which plate is under which foot
     camera: Camera | None = None
     video: Path | None = None
+    video_frames: tuple[int, int] | None = None  #: [first, end) of ``video``, all where None
+    landmark_names: tuple[str, ...] = ()
+    landmarks: np.ndarray | None = None  #: (T, L, 2) px of the upright image, true ones
     mass_kg: float | None = None
     height_m: float | None = None
     provenance: dict[str, Any] = field(default_factory=dict)  #: files, licence, notes
