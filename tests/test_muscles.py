@@ -23,7 +23,6 @@ from mjx_msk.physics import (
     muscle_force,
     muscle_paths,
     muscle_wrenches,
-    passive_joint_force,
     scale,
 )
 from mjx_msk.physics.coordinates import jacobian
@@ -303,40 +302,3 @@ def test_activation_follows_excitation():
     a = after(first_order_rate, 0.8, 0.0, 0.04)
     fallen = np.log(0.8 / (1 + 3 * 0.8)) - np.log(a / (1 + 3 * a))
     assert fallen == pytest.approx(0.5, abs=1e-8)
-
-
-PENDULUM = """
-<mujoco>
-  <compiler angle="radian"/>
-  <worldbody>
-    <site name="a" pos="0.05 0 0.2"/>
-    <body name="arm">
-      <joint name="swing" axis="0 1 0" stiffness="3" springref="0.2" damping="0.4"/>
-      <inertial pos="0 0 -0.3" mass="2" diaginertia="0.02 0.02 0.01"/>
-      <geom name="head" type="cylinder" size="0.03 0.1" mass="0"
-        quat="0.7071067811865476 0.7071067811865476 0 0"/>
-      <site name="b" pos="0.04 0 -0.15"/>
-    </body>
-  </worldbody>
-  <tendon><spatial name="m"><site site="a"/><geom geom="head"/><site site="b"/></spatial></tendon>
-  <actuator><muscle name="m" tendon="m" lengthrange="0.2 0.5" force="300"/></actuator>
-</mujoco>
-"""
-
-
-@pytest.fixture(scope="module")
-def pendulum() -> Model:
-    model = Model.from_spec(mujoco.MjSpec.from_string(PENDULUM))
-    sizes = {"max_force": [300.0], "fiber_length": [0.15], "tendon_length": [0.2]}
-    changes = {name: jnp.array(value) for name, value in sizes.items()}
-    return model.replace(muscles=dataclasses.replace(model.muscles, **changes))
-
-
-def test_springs_and_dampers_of_joints_are_c_mujocos(pendulum):
-    mj = mujoco.MjSpec.from_string(PENDULUM).compile()
-    data = mujoco.MjData(mj)
-    data.qpos[0], data.qvel[0] = 0.5, -1.2
-    mujoco.mj_forward(mj, data)
-    found = passive_joint_force(pendulum, jnp.array([0.5]), jnp.array([-1.2]))
-    np.testing.assert_allclose(found, data.qfrc_passive, atol=1e-12)
-    assert abs(found[0]) > 0.1
