@@ -270,8 +270,8 @@ def joint_reactions(
     needed = _inverse(model, at, qvel, qacc, _applied(at, bodies, loads))
     if tension is not None:
         everything = tuple(range(model.mjx.nbody))
-        force, moment = muscle_wrenches(model, q, tension)
-        pull = _applied(at, everything, Loads(force, stacked(at.frames.position), moment))
+        force, couple = muscle_wrenches(model, q, tension)
+        pull = _applied(at, everything, Loads(force, stacked(at.frames.position), couple))
         assert pull is not None
         needed = Spatial(*(subtract(a, b) for a, b in zip(needed, pull, strict=True)))
     wrench = summed(needed, at.tree.within)
