@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 import small_model
 
@@ -25,6 +26,13 @@ def float64() -> Iterator[None]:
     """Let JAX keep double precision in a module: ``pytest.mark.usefixtures("float64")``."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["float32", "float64"])
+def precision(request: pytest.FixtureRequest) -> Iterator[type]:
+    """Return the type of numbers that a module is run with, one after the other."""
+    with jax.enable_x64(request.param):
+        yield np.float64 if request.param else np.float32
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import small_model
 from compiling import quick
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mjx_msk.compile import scale_spec
 from mjx_msk.model import Model
@@ -146,46 +144,6 @@ def test_gradients_of_muscle_force(model, states, pulled):
     assert np.median(np.abs(numeric)) > 10.0
     assert np.sort(error)[-3] < 1e-5  # a step may cross the edge of a surface
     assert error.max() < 1e-2
-
-
-PLACES = ("far", "same point", "at the center", "on the surface", "straight through", "in line")
-
-
-@settings(max_examples=40, deadline=None, database=None)
-@given(
-    place=st.sampled_from(PLACES),
-    surface=st.integers(0, 3),
-    speed=st.sampled_from([0.0, 1e-12, -3.0, 500.0]),
-    activation=st.sampled_from([0.0, 1e-9, 0.5, 1.0]),
-    slack=st.sampled_from([0.01, 1.0, 5.0]),
-    pose=st.integers(0, COUNT - 1),
-)
-def test_nothing_is_nan(model, states, pulled, place, surface, speed, activation, slack, pose):
-    """Nor infinite: singular wraps, straight and slack tendons, no speed, no activation."""
-    own, layout = model.muscles, model.layout.muscles
-    surface = surface % len(own.wrap_radius)
-    part = next(s for s in layout.segments if s.wrap == surface)
-    body = layout.wrap_bodies[surface]
-    center, radius = own.wrap_position[surface], own.wrap_radius[surface]
-    on_body = [i for i in (part.start, part.end) if layout.site_bodies[i] == body]
-    sites = np.array(own.site_position)
-    out = np.array([0.6, 0.0, 0.8])
-    for i, side in zip(on_body, (1.0, -1.0), strict=False):
-        sites[i] = {
-            "far": sites[i], "same point": sites[i],
-            "at the center": center, "on the surface": center + side * radius * out,
-            "straight through": center + side * 2 * radius * out,
-            "in line": center + 3 * radius * out,
-        }[place]  # fmt: skip
-    if place == "same point":
-        sites[:] = 0.0
-    x = inputs(model, states)
-    x["sites"] = np.broadcast_to(sites, x["sites"].shape)
-    x["radius"] = np.broadcast_to(np.asarray(own.wrap_radius) * slack, x["radius"].shape)
-    x["qd"] = np.where(np.arange(COUNT)[:, None] == pose, speed, x["qd"])
-    x["activation"] = np.full_like(x["activation"], activation)
-    for leaf in jax.tree.leaves(pulled(x)):
-        assert np.isfinite(leaf).all()
 
 
 def isolated(model, **sizes: float):
