@@ -20,6 +20,11 @@ POSES = 60
 
 
 @pytest.fixture(scope="module")
+def model(precision) -> Model:
+    return Model.from_spec(small_model.spec())
+
+
+@pytest.fixture(scope="module")
 def muscled(precision) -> Model:
     return Model.from_spec(small_model.muscled_spec())
 
