@@ -15,6 +15,7 @@ import numpy as np
 from mjx_msk.errors import MskError
 from mjx_msk.musculature import MuscleLayout, Muscles, read_muscles
 from mjx_msk.runtime import mjx
+from mjx_msk.springs import Springs, read_springs
 
 LANDMARK_PREFIX = "landmark/"
 #: Foot contact spheres, right and left.
@@ -85,6 +86,7 @@ class Model:
     contact_position: jax.Array  #: (c, 3) m, sphere centres in their bodies
     contact_radius: jax.Array  #: (c,) m
     muscles: Muscles
+    springs: Springs  #: on joints, besides those of ``mjx``
     layout: Layout = dataclasses.field(metadata={"static": True})
 
     @classmethod
@@ -165,6 +167,7 @@ class Model:
             contact_position=jnp.array(full.geom_pos[contact]).reshape(-1, 3),
             contact_radius=jnp.array(full.geom_size[contact, 0]),
             muscles=muscles,
+            springs=read_springs(full),
             layout=layout,
         )
 

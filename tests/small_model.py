@@ -82,6 +82,22 @@ XML = """
   </equality>
 </mujoco>
 """
+SURFACES = """
+<geom name="{body}/ball" type="sphere" size="0.03" pos="0.01 {y} 0.01"/>
+<geom name="{body}/roll" type="cylinder" size="0.025 0.1" pos="0 {y} 0" quat="0.9 0.1 0.3 0.2"/>
+<site name="{body}/side" pos="0.1 {y} 0.02" group="5"/>
+<site name="{body}/p" pos="0.03 {p} 0.02" group="5"/>
+"""
+TENDONS = """
+<spatial name="ball"><site site="femur_r/p"/><geom geom="tibia_r/ball"/><site site="tibia_r/p"/>
+</spatial>
+<spatial name="roll"><site site="RASIS"/><geom geom="femur_r/roll" sidesite="femur_r/side"/>
+  <site site="tibia_r/p"/><pulley divisor="2"/><site site="muscle_point"/>
+  <geom geom="tibia_r/roll"/><site site="landmark/right_heel"/></spatial>
+<spatial name="sided"><site site="muscle_point"/>
+  <geom geom="tibia_r/ball" sidesite="tibia_r/side"/><site site="tibia_r/p"/></spatial>
+"""
+REST = {"hip_flexion_r": 0.1, "mtp_angle_r": -0.2}
 #: Each tied joint after what it follows, with its polynomial: the numbers of the file above.
 CHAIN = (
     ("knee/translation1", "knee_angle_r", Polynomial([0, 0.03, -0.02, 0.01, -0.004])),
@@ -93,7 +109,25 @@ CHAIN = (
 def spec() -> mujoco.MjSpec:
     """Return the model as a file would hold it."""
     result = mujoco.MjSpec.from_string(XML)
-    set_rest_pose(result, {"hip_flexion_r": 0.1, "mtp_angle_r": -0.2})
+    set_rest_pose(result, REST)
+    return result
+
+
+def muscled_spec() -> mujoco.MjSpec:
+    """Return the small model with muscles that wrap, and a pulley."""
+    xml = XML
+    for body, y, p in (("femur_r", -0.1, -0.3), ("tibia_r", 0.0, -0.15)):
+        at = xml.index("<inertial", xml.index(f'<body name="{body}"'))
+        xml = xml[:at] + SURFACES.format(body=body, y=y, p=p) + xml[at:]
+    muscles = "".join(
+        f'<muscle name="{n}" tendon="{n}" lengthrange="0.1 0.8" force="500"/>'
+        for n in ("ball", "roll", "sided")
+    )
+    xml = xml.replace("</tendon>", TENDONS + "</tendon>").replace(
+        "</actuator>", muscles + "</actuator>"
+    )
+    result = mujoco.MjSpec.from_string(xml)
+    set_rest_pose(result, REST)
     return result
 
 

@@ -1,21 +1,19 @@
 """The smooth contact against OpenSim, the C engine, finite differences and Hertz."""
 
-from collections.abc import Iterator
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 import pytest
 import small_model
+from compiling import quick
 
 from mjx_msk.model import Model
 from mjx_msk.physics import forward_dynamics
 from mjx_msk.physics.contact import Ground, contact_force, contact_loads, sphere_force
 
-#: Compiles in half the time, and computes the same.
-quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+pytestmark = pytest.mark.usefixtures("float64")
+
 RADIUS = 0.03
 #: Every parameter differs from OpenSim's defaults, and static from dynamic friction.
 GROUND = Ground(stiffness=2e6, static_friction=0.9, dynamic_friction=0.7, viscous_friction=0.4)
@@ -37,17 +35,6 @@ BLOCK = f"""
   </worldbody>
 </mujoco>
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.from_spec(small_model.spec())
 
 
 def near_the_floor(model: Model, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """Motions integrated from forces: closed forms, the C engine, and derivatives by differences."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -9,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 import small_model
+from compiling import quick
 
 from mjx_msk.errors import MskError
 from mjx_msk.model import Model
@@ -32,6 +32,8 @@ from mjx_msk.physics import (
 )
 from mjx_msk.physics.coordinates import difference, displaced, normalized
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 STEP = 1e-3  # s
 TORQUE_FREE = """
 <mujoco>
@@ -48,17 +50,6 @@ TORQUE_FREE = """
   </worldbody>
 </mujoco>
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.from_spec(small_model.spec())
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +161,7 @@ def test_gradients_of_a_rollout(model):
     n = model.n
     given = jnp.concatenate([q, 0.2 * qd, jnp.linspace(-5.0, 5.0, n), jnp.array([0.2, 0.7])])
 
-    # opt level 0 compiles in half the time; values and slopes from one program
-    @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @quick  # values and slopes from one program
     @jax.value_and_grad
     def end(x: jax.Array) -> jax.Array:
         q, qd, tau, activation, excitation = jnp.split(x, [n, 2 * n, 3 * n, 3 * n + 1])

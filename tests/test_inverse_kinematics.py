@@ -1,16 +1,17 @@
 """Marker inverse kinematics in float64 on a small model, markers made by the C engine."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 import pytest
 import small_model
+from compiling import quick
 
 from mjx_msk.model import Model
 from mjx_msk.physics.tracking import Goals, inverse_kinematics
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 #: On the pelvis, thigh, foot, toes: every coordinate moves some of them.
 MARKERS = {
@@ -21,14 +22,6 @@ MARKERS = {
     "calcn_l": [[0.1, 0.05, 0.02], [0, 0.1, 0]],
 }
 STEP = 1e-6
-#: Compiles in half the time, and computes the same.
-quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import mujoco
 import numpy as np
 import pytest
+from opensim_muscle import make
 
 from mjx_msk.compile import compile_osim, scale_spec, to_xml
 from mjx_msk.compile.curves import observed_velocities, read_curves, tension
@@ -12,29 +13,6 @@ from mjx_msk.compile.muscle_fidelity import muscle_forces
 from mjx_msk.compile.muscle_rig import MuscleRig
 
 opensim = pytest.importorskip("opensim")
-
-
-def make(kind: str):
-    """Return a pennate muscle of a class, with curves that are not the default ones."""
-    opensim.Logger.setLevelString("Off")
-    muscle = getattr(opensim, kind)()
-    muscle.setName("muscle")
-    muscle.setMaxIsometricForce(800.0)
-    muscle.setOptimalFiberLength(0.1)
-    muscle.setTendonSlackLength(0.2)
-    # RigidTendonMuscle takes the velocity of pennate fibers otherwise than all other classes
-    muscle.setPennationAngleAtOptimalFiberLength(0.0 if kind == "RigidTendonMuscle" else 0.35)
-    muscle.setMaxContractionVelocity(9.0)
-    if kind == "Millard2012EquilibriumMuscle":
-        muscle.set_fiber_damping(0.05)
-        muscle.upd_FiberForceLengthCurve().set_strain_at_one_norm_force(0.5)
-        muscle.upd_ActiveForceLengthCurve().set_max_norm_active_fiber_length(1.7)
-    if kind == "DeGrooteFregly2016Muscle":
-        muscle.set_active_force_width_scale(1.2)
-    if kind == "Thelen2003Muscle":
-        muscle.set_KshapeActive(0.5)
-        muscle.set_Flen(1.6)
-    return muscle
 
 
 def architecture(rig: MuscleRig) -> SimpleNamespace:

@@ -1,7 +1,6 @@
-"""Muscle paths, forces and static optimisation: the C engine, closed forms, finite differences."""
+"""Muscle paths and forces: the C engine, closed forms, finite differences."""
 
 import dataclasses
-from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -10,9 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 import small_model
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.optimize import lsq_linear
+from compiling import quick
 
 from mjx_msk.compile import scale_spec
 from mjx_msk.model import Model
@@ -24,65 +21,21 @@ from mjx_msk.physics import (
     muscle_force,
     muscle_paths,
     muscle_wrenches,
-    passive_joint_force,
     scale,
 )
 from mjx_msk.physics.coordinates import jacobian
 from mjx_msk.physics.kinematics import position_data, spatial_jacobian
 from mjx_msk.physics.muscles import compliant_tension, rigid_pull, rigid_tension
-from mjx_msk.physics.static_optimization import least_activation
 
-SURFACES = """
-<geom name="{body}/ball" type="sphere" size="0.03" pos="0.01 {y} 0.01"/>
-<geom name="{body}/roll" type="cylinder" size="0.025 0.1" pos="0 {y} 0" quat="0.9 0.1 0.3 0.2"/>
-<site name="{body}/side" pos="0.1 {y} 0.02" group="5"/>
-<site name="{body}/p" pos="0.03 {p} 0.02" group="5"/>
-"""
-TENDONS = """
-<spatial name="ball"><site site="femur_r/p"/><geom geom="tibia_r/ball"/><site site="tibia_r/p"/>
-</spatial>
-<spatial name="roll"><site site="RASIS"/><geom geom="femur_r/roll" sidesite="femur_r/side"/>
-  <site site="tibia_r/p"/><pulley divisor="2"/><site site="muscle_point"/>
-  <geom geom="tibia_r/roll"/><site site="landmark/right_heel"/></spatial>
-<spatial name="sided"><site site="muscle_point"/>
-  <geom geom="tibia_r/ball" sidesite="tibia_r/side"/><site site="tibia_r/p"/></spatial>
-"""
-
-
-def spec(notes: str = "") -> mujoco.MjSpec:
-    """Return the small model with muscles that wrap, and a pulley."""
-    xml = small_model.XML
-    for body, y, p in (("femur_r", -0.1, -0.3), ("tibia_r", 0.0, -0.15)):
-        at = xml.index("<inertial", xml.index(f'<body name="{body}"'))
-        xml = xml[:at] + SURFACES.format(body=body, y=y, p=p) + xml[at:]
-    muscles = "".join(
-        f'<muscle name="{n}" tendon="{n}" lengthrange="0.1 0.8" force="500"/>'
-        for n in ("ball", "roll", "sided")
-    )
-    xml = xml.replace("</tendon>", TENDONS + "</tendon>").replace(
-        "</actuator>", muscles + "</actuator>"
-    )
-    xml = xml.replace("</custom>", notes + "</custom>")
-    result = mujoco.MjSpec.from_string(xml)
-    small_model.set_rest_pose(result, {"hip_flexion_r": 0.1, "mtp_angle_r": -0.2})
-    return result
-
+pytestmark = pytest.mark.usefixtures("float64")
 
 COUNT = 60
 PULL = (100.0, 300.0, 50.0, 20.0)  # N
-#: Compiling is what these tests take their time for.
-quick = partial(jax.jit, compiler_options={"xla_disable_hlo_passes": "fusion"})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model.from_spec(spec())
+    return Model.from_spec(small_model.muscled_spec())
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +62,7 @@ def found(model, states):
 
 def test_lengths_and_moment_arms_are_c_mujocos(model, states, found):
     paths, _, _, G = found
-    mj = spec().compile()
+    mj = small_model.muscled_spec().compile()
     data = mujoco.MjData(mj)
     bent = np.zeros(mj.ntendon, int)
     actuators = [mj.actuator(name).id for name in model.layout.muscles.names]
@@ -140,7 +93,7 @@ def test_wrenches_do_the_work_of_the_muscles(found):
 
 def test_scaled_muscles_are_those_of_a_scaled_spec(model):
     factors = {"pelvis": [1.1] * 3, "femur_r": [1.2, 1.1, 1.0], "tibia_r": [0.9, 1.0, 1.1]}
-    other = Model.from_spec(scale_spec(spec(), factors))
+    other = Model.from_spec(scale_spec(small_model.muscled_spec(), factors))
     rows = np.ones((len(model.layout.body_names), 3))
     for name, value in factors.items():
         rows[model.layout.body_names.index(name)] = value
@@ -191,46 +144,6 @@ def test_gradients_of_muscle_force(model, states, pulled):
     assert np.median(np.abs(numeric)) > 10.0
     assert np.sort(error)[-3] < 1e-5  # a step may cross the edge of a surface
     assert error.max() < 1e-2
-
-
-PLACES = ("far", "same point", "at the center", "on the surface", "straight through", "in line")
-
-
-@settings(max_examples=40, deadline=None, database=None)
-@given(
-    place=st.sampled_from(PLACES),
-    surface=st.integers(0, 3),
-    speed=st.sampled_from([0.0, 1e-12, -3.0, 500.0]),
-    activation=st.sampled_from([0.0, 1e-9, 0.5, 1.0]),
-    slack=st.sampled_from([0.01, 1.0, 5.0]),
-    pose=st.integers(0, COUNT - 1),
-)
-def test_nothing_is_nan(model, states, pulled, place, surface, speed, activation, slack, pose):
-    """Nor infinite: singular wraps, straight and slack tendons, no speed, no activation."""
-    own, layout = model.muscles, model.layout.muscles
-    surface = surface % len(own.wrap_radius)
-    part = next(s for s in layout.segments if s.wrap == surface)
-    body = layout.wrap_bodies[surface]
-    center, radius = own.wrap_position[surface], own.wrap_radius[surface]
-    on_body = [i for i in (part.start, part.end) if layout.site_bodies[i] == body]
-    sites = np.array(own.site_position)
-    out = np.array([0.6, 0.0, 0.8])
-    for i, side in zip(on_body, (1.0, -1.0), strict=False):
-        sites[i] = {
-            "far": sites[i], "same point": sites[i],
-            "at the center": center, "on the surface": center + side * radius * out,
-            "straight through": center + side * 2 * radius * out,
-            "in line": center + 3 * radius * out,
-        }[place]  # fmt: skip
-    if place == "same point":
-        sites[:] = 0.0
-    x = inputs(model, states)
-    x["sites"] = np.broadcast_to(sites, x["sites"].shape)
-    x["radius"] = np.broadcast_to(np.asarray(own.wrap_radius) * slack, x["radius"].shape)
-    x["qd"] = np.where(np.arange(COUNT)[:, None] == pose, speed, x["qd"])
-    x["activation"] = np.full_like(x["activation"], activation)
-    for leaf in jax.tree.leaves(pulled(x)):
-        assert np.isfinite(leaf).all()
 
 
 def isolated(model, **sizes: float):
@@ -347,82 +260,3 @@ def test_activation_follows_excitation():
     a = after(first_order_rate, 0.8, 0.0, 0.04)
     fallen = np.log(0.8 / (1 + 3 * 0.8)) - np.log(a / (1 + 3 * a))
     assert fallen == pytest.approx(0.5, abs=1e-8)
-
-
-@pytest.fixture(scope="module")
-def solved():
-    """Return the activations and their slope along a change of the moments, compiled."""
-
-    @quick
-    @jax.vmap
-    def both(A, b, way):
-        solve = lambda x: least_activation(A, x, jnp.ones(8))  # noqa: E731
-        return *jax.jvp(solve, (b,), (way,)), jax.vjp(solve, b)[1](jnp.linspace(0, 1, 20))[0]
-
-    return both
-
-
-def test_static_optimisation_is_bounded_least_squares(solved):
-    """Against another solver; slopes in both modes against central differences."""
-    rng, cases = np.random.default_rng(0), 6
-    A, b = rng.normal(0, 30, (cases, 8, 20)), rng.normal(0, 60, (cases, 8))
-    way, h = rng.normal(0, 1, (cases, 8)), 1e-3  # linear between bounds
-    ours, slope, back = solved(A, b, way)
-    for i in range(cases):
-        rows = np.vstack([A[i], np.eye(20)])
-        exact = lsq_linear(rows, np.r_[b[i], np.zeros(20)], (0, 1), tol=1e-14, method="bvls").x
-        np.testing.assert_allclose(ours[i], exact, atol=1e-8)
-    assert ((ours == 0).any(axis=1) & ((ours > 0) & (ours < 1)).any(axis=1)).all()
-    numeric = (solved(A, b + h * way, way)[0] - solved(A, b - h * way, way)[0]) / (2 * h)
-    np.testing.assert_allclose(slope, numeric, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(
-        np.sum(back * way, axis=1), numeric @ np.linspace(0, 1, 20), rtol=1e-5, atol=1e-7
-    )
-
-
-def test_one_muscle_has_a_closed_form(solved):
-    """a = m b / (1 + m^2) with a moment m, and 1 or 0 where that is out of bounds."""
-    A, b = np.zeros((6, 8, 20)), np.zeros((6, 8))
-    A[:, 2, 5], b[:, 2] = 40.0, (20.0, 60.0, -20.0, 0.0, 30.0, 41.0)
-    found, slope, _ = solved(A, b, np.broadcast_to(np.eye(8)[2], b.shape))
-    expected = np.zeros((6, 20))
-    expected[:, 5] = (40 * 20 / 1601, 1.0, 0.0, 0.0, 40 * 30 / 1601, 1.0)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    np.testing.assert_allclose(slope[[0, 1, 2, 4], 5], (40 / 1601, 0, 0, 40 / 1601), atol=1e-12)
-
-
-PENDULUM = """
-<mujoco>
-  <compiler angle="radian"/>
-  <worldbody>
-    <site name="a" pos="0.05 0 0.2"/>
-    <body name="arm">
-      <joint name="swing" axis="0 1 0" stiffness="3" springref="0.2" damping="0.4"/>
-      <inertial pos="0 0 -0.3" mass="2" diaginertia="0.02 0.02 0.01"/>
-      <geom name="head" type="cylinder" size="0.03 0.1" mass="0"
-        quat="0.7071067811865476 0.7071067811865476 0 0"/>
-      <site name="b" pos="0.04 0 -0.15"/>
-    </body>
-  </worldbody>
-  <tendon><spatial name="m"><site site="a"/><geom geom="head"/><site site="b"/></spatial></tendon>
-  <actuator><muscle name="m" tendon="m" lengthrange="0.2 0.5" force="300"/></actuator>
-</mujoco>
-"""
-
-
-@pytest.fixture(scope="module")
-def pendulum() -> Model:
-    model = Model.from_spec(mujoco.MjSpec.from_string(PENDULUM))
-    sizes = {"max_force": [300.0], "fiber_length": [0.15], "tendon_length": [0.2]}
-    changes = {name: jnp.array(value) for name, value in sizes.items()}
-    return model.replace(muscles=dataclasses.replace(model.muscles, **changes))
-
-
-def test_springs_and_dampers_of_joints_are_c_mujocos(pendulum):
-    mj = mujoco.MjSpec.from_string(PENDULUM).compile()
-    data = mujoco.MjData(mj)
-    data.qpos[0], data.qvel[0] = 0.5, -1.2
-    mujoco.mj_forward(mj, data)
-    found = passive_joint_force(pendulum, jnp.array([0.5]), jnp.array([-1.2]))
-    np.testing.assert_allclose(found, data.qfrc_passive, atol=1e-12)
-    assert abs(found[0]) > 0.1

@@ -1,6 +1,5 @@
 """Kinematics and dynamics in float64 against the C engine, finite differences and themselves."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 import small_model
+from compiling import quick
 
 from mjx_msk.compile.writer import follow
 from mjx_msk.model import Layout, Model
@@ -31,11 +31,11 @@ from mjx_msk.physics.coordinates import (
 from mjx_msk.physics.kinematics import pose_of, position_data, spatial_jacobian
 from mjx_msk.resources import asset
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 FRAMES = 8
 STEP = 1e-6  # of finite differences
 BODIES = ("calcn_r", "calcn_l")
-#: Compiles in half the time, and computes the same.
-quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 class Computed(NamedTuple):
@@ -47,17 +47,6 @@ class Computed(NamedTuple):
     momentum: np.ndarray  #: (T, 6)
     moments: tuple[np.ndarray, np.ndarray]  #: inverse dynamics (T, n), without and with loads
     accelerations: tuple[np.ndarray, np.ndarray]  #: forward dynamics (T, n) of both
-
-
-@pytest.fixture(autouse=True, scope="module")
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.from_spec(small_model.spec())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The kinematics of points in float64 against the C engine and finite differences."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -9,28 +8,17 @@ import mujoco
 import numpy as np
 import pytest
 import small_model
+from compiling import quick
 
 from mjx_msk.errors import MskError
-from mjx_msk.model import Model
 from mjx_msk.physics import joint_centers, marker_positions, point_jacobian, point_motion
 from mjx_msk.physics.coordinates import full_acceleration, full_velocity
 from mjx_msk.vision.camera import Camera, default_camera, pixels
 
-#: Compiles in half the time, and computes the same.
-quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+pytestmark = pytest.mark.usefixtures("float64")
+
 BODIES = ("pelvis", "femur_r", "tibia_r", "toes_r", "calcn_l")
 PLACES = np.random.default_rng(4).normal(0, 0.1, (len(BODIES), 3))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.from_spec(small_model.spec())
 
 
 @pytest.fixture(scope="module")

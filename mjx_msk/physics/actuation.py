@@ -33,7 +33,7 @@ def muscle_drive(
 
     ``excitation(t, state)`` (m,) lies between 0 and 1; activations ``follow`` it
     (``physics.activation``). ``State.inner`` is a ``MuscleState``; with fiber lengths in it, such
-    as ``equilibrium_fiber_length``, tendons are elastic. Limits of joints do not act.
+    as ``equilibrium_fiber_length``, tendons are elastic. Ranges of joints do not act.
     """
 
     def drive(t: jax.Array, state: State) -> Drive:

@@ -33,6 +33,7 @@ from mjx_msk.physics.kinematics import (
     mass_frames,
     summed,
 )
+from mjx_msk.physics.paths import muscle_wrenches
 from mjx_msk.physics.tree import Tree, tree_of
 from mjx_msk.physics.vectors import (
     Rotation,
@@ -252,19 +253,28 @@ def joint_reactions(
     qdd: jax.Array,
     bodies: tuple[int, ...] = (),
     loads: Loads | None = None,
+    tension: jax.Array | None = None,
 ) -> Reaction:
     """Return the force and the moment of each body's parent on the body, through their joint.
 
     They move all that hangs from the joint as ``q``, ``qd``, ``qdd`` (n,) say, beside what
-    ``loads`` on ``bodies`` do (Newton and Euler for that part of the body). With the floor's forces
-    alone among the loads, the joint's moments are ideal torques and part of the reaction; with the
-    wrenches of all muscles on all bodies among them as well, the rest is what bones and ligaments
-    bear (Steele et al. 2012, Gait & Posture 35:556). Multiply by the transpose of
-    ``pose(...).body_rotation`` for the axes of the child.
+    ``loads`` on ``bodies`` do (Newton and Euler for that part of the body). Without ``tension`` the
+    joint's moments are ideal torques and part of the reaction. With the muscles' ``tension`` (m,),
+    N, the rest is what bones and ligaments bear: the joint contact force (Steele et al. 2012, Gait
+    & Posture 35:556). Row ``model.layout.body_names.index("tibia_r")`` is the right knee's, that of
+    ``"femur_r"`` the hip's. Multiply by the transpose of ``pose(...).body_rotation`` for the axes
+    of the child.
     """
     at = _at(model, q)
     qvel, qacc = full_velocity(model, q, qd), full_acceleration(model, q, qd, qdd)
-    wrench = summed(_inverse(model, at, qvel, qacc, _applied(at, bodies, loads)), at.tree.within)
+    needed = _inverse(model, at, qvel, qacc, _applied(at, bodies, loads))
+    if tension is not None:
+        everything = tuple(range(model.mjx.nbody))
+        force, couple = muscle_wrenches(model, q, tension)
+        pull = _applied(at, everything, Loads(force, stacked(at.frames.position), couple))
+        assert pull is not None
+        needed = Spatial(*(subtract(a, b) for a, b in zip(needed, pull, strict=True)))
+    wrench = summed(needed, at.tree.within)
     point = joint_places(model, at.frames)
     moment = subtract(wrench.angular, cross(subtract(point, at.origin), wrench.linear))
     moving = (np.arange(model.mjx.nbody) > 0)[:, None]

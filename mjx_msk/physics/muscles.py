@@ -245,11 +245,18 @@ def muscle_force(
 def passive_joint_force(model: Model, q: jax.Array, qd: jax.Array) -> jax.Array:
     """Return the generalized force (n,), N m or N, of the springs and dampers of joints.
 
-    They are MuJoCo's: stiffness times the way from the spring's rest, damping times speed.
+    They are MuJoCo's: stiffness times the way from the spring's rest, damping times speed. Springs
+    that OpenSim's ``CoordinateLimitForce`` became do not pull within the limits and set in at once
+    beyond them, as in the compiled model; the slope at a limit is the mean of both sides.
     """
-    m = model.mjx
+    m, springs = model.mjx, model.springs
     scalar = np.array([j for j in range(m.njnt) if j not in model.layout.free], int)
     place, dof = np.asarray(m.jnt_qposadr)[scalar], np.asarray(m.jnt_dofadr)[scalar]
-    spring = m.jnt_stiffness[scalar] * (full_position(model, q) - m.qpos_spring)[place]
-    force = -m.dof_damping * full_velocity(model, q, qd)
-    return reduce_force(model, q, force.at[dof].add(-spring))
+    qpos, qvel = full_position(model, q), full_velocity(model, q, qd)
+    force = -m.dof_damping * qvel
+    force = force.at[dof].add(-m.jnt_stiffness[scalar] * (qpos - m.qpos_spring)[place])
+    length = springs.arm[:, dof] @ qpos[place]
+    low, high = springs.rest.T
+    beyond = jnp.minimum(length - low, 0.0) + jnp.maximum(length - high, 0.0)
+    pull = springs.stiffness * beyond + springs.damping * (springs.arm @ qvel)
+    return reduce_force(model, q, force - springs.arm.T @ pull)

@@ -49,6 +49,10 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
     b = jnp.where(used, wanted / scale, 0.0)
     eye = jnp.eye(len(b), dtype=b.dtype)
 
+    def regular(matrix: jax.Array) -> jax.Array:
+        """Return the matrix with what it loses to rounding where reserves are next to nothing."""
+        return matrix + len(b) * jnp.finfo(b.dtype).eps * jnp.trace(matrix) * eye
+
     def residual(y: jax.Array, A: jax.Array, b: jax.Array) -> jax.Array:
         return y + A @ jnp.clip(A.T @ y, 0.0, 1.0) - b
 
@@ -59,7 +63,7 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
 
     def curvature(y: jax.Array) -> jax.Array:
         s = A.T @ y
-        return eye + (A * ((s > 0.0) & (s < 1.0))) @ A.T
+        return regular(eye + (A * ((s > 0.0) & (s < 1.0))) @ A.T)
 
     def newton(f, start: jax.Array) -> jax.Array:
         lengths = 0.5 ** jnp.arange(_HALVINGS, dtype=b.dtype)
@@ -84,7 +88,7 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
         return jax.lax.while_loop(go_on, step, first)[0]
 
     def implicit(g, v: jax.Array) -> jax.Array:
-        return jnp.linalg.solve(jax.jacfwd(g)(jnp.zeros_like(v)), v)
+        return jnp.linalg.solve(regular(jax.jacfwd(g)(jnp.zeros_like(v))), v)
 
     y = jax.lax.custom_root(lambda x: residual(x, A, b), jnp.zeros_like(b), newton, implicit)
     return jnp.clip(A.T @ y, 0.0, 1.0)

@@ -305,12 +305,13 @@ def _step(
     """Return the damped step, how much it should lower the cost, and whether there is one."""
     diagonal = jnp.diagonal(system.matrix)
     free = ~_held(q, system.gradient, low, high)
-    moved = free & (diagonal > 0.0)
+    rounding = jnp.finfo(q.dtype).eps  # of markers about a meter away whose weights add up to one
+    moved = free & (diagonal > rounding)
     scale = jnp.where(moved, 1.0 / jnp.sqrt(jnp.where(moved, diagonal, 1.0)), 0.0)
     damped = system.matrix * scale[:, None] * scale + jnp.diag(jnp.where(moved, damping, 1.0))
     factor = jax.scipy.linalg.cho_factor(damped, lower=True)
     along = -scale * system.gradient
     step = jax.scipy.linalg.cho_solve(factor, along)
-    usable = jnp.all(jnp.isfinite(step)) & ~jnp.any(free & (diagonal < 0.0))
+    usable = jnp.all(jnp.isfinite(step)) & ~jnp.any(free & (diagonal < -rounding))
     step = jnp.where(usable, step, 0.0)
     return scale * step, 0.5 * jnp.sum(step * (along + damping * step)), usable

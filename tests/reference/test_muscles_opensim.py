@@ -1,12 +1,11 @@
 """Muscle forces against OpenSim's own classes: curves, rigid and elastic tendons."""
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 import pytest
+from opensim_muscle import F0, FIBER, SPEED, TENDON, make
 
 from mjx_msk.compile.curves import describe
 from mjx_msk.compile.muscle_rig import MuscleRig
@@ -26,7 +25,8 @@ from mjx_msk.physics.muscles import (
 
 opensim = pytest.importorskip("opensim")
 
-F0, FIBER, TENDON, SPEED = 800.0, 0.1, 0.2, 9.0
+pytestmark = pytest.mark.usefixtures("float64")
+
 STATE = "/forceset/muscle/fiber_length"
 XML = """
 <mujoco>
@@ -48,35 +48,6 @@ XML = """
   </actuator>
 </mujoco>
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
-
-
-def make(kind: str):
-    """Return a pennate muscle of a class, with curves that are not the default ones."""
-    opensim.Logger.setLevelString("Off")
-    muscle = getattr(opensim, kind)()
-    muscle.setName("muscle")
-    muscle.setMaxIsometricForce(F0)
-    muscle.setOptimalFiberLength(FIBER)
-    muscle.setTendonSlackLength(TENDON)
-    muscle.setPennationAngleAtOptimalFiberLength(0.35)
-    muscle.setMaxContractionVelocity(SPEED)
-    if kind == "Millard2012EquilibriumMuscle":
-        muscle.set_fiber_damping(0.05)
-        muscle.upd_FiberForceLengthCurve().set_strain_at_one_norm_force(0.5)
-        muscle.upd_ActiveForceLengthCurve().set_max_norm_active_fiber_length(1.7)
-    if kind == "DeGrooteFregly2016Muscle":
-        muscle.set_active_force_width_scale(1.2)
-    if kind == "Thelen2003Muscle":
-        muscle.set_KshapeActive(0.5)
-        muscle.set_Flen(1.6)
-    muscle.finalizeFromProperties()  # damping makes Millard's least active force 0
-    return muscle
 
 
 def both(kind: str, *, rigid: bool) -> tuple[MuscleRig, Model]:
