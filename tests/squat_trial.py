@@ -102,6 +102,6 @@ def _write_plates(folder: Path, time: np.ndarray, place: dict) -> None:
             columns[f"{side}_m{axis}"] = np.zeros(len(time))
     table = Table(time, tuple(columns), np.column_stack(list(columns.values())))
     write_table(folder / "squat_grf.mot", table)
-    lines = [f"{s},calcn_{s},\"{s}_v{{x,y,z}}\",,\"{s}_m{{x,y,z}}\",," for s in "rl"]
+    lines = [f'{s},calcn_{s},"{s}_v{{x,y,z}}",,"{s}_m{{x,y,z}}",,' for s in "rl"]
     head = "force_name,body,force_columns,point_columns,torque_columns,t_start,t_end"
     (folder / "squat_loads.csv").write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")

@@ -3,8 +3,8 @@
 import mujoco
 import numpy as np
 import pytest
-
 import squat_trial as made
+
 from mjx_msk.compile.writer import follow
 from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.folder import list_folder
@@ -125,7 +125,9 @@ def test_forces_come_from_plates_where_they_explain_the_motion(maker, clips):
     for foot, side in enumerate(("right", "left")):
         ends = [maker.landmark_names.index(f"{side}_{end}") for end in ("heel", "foot_index")]
         heel, toe = clip.landmarks[last // 2, ends, :2]
-        along = (clip.foot_cop[last // 2, foot, :2] - heel) @ (toe - heel) / np.sum((toe - heel) ** 2)
+        along = (
+            (clip.foot_cop[last // 2, foot, :2] - heel) @ (toe - heel) / np.sum((toe - heel) ** 2)
+        )
         assert 0.0 < along < 1.0
     assert np.abs(clip.foot_cop[..., 2]).max() < 1e-6
     assert variant.force_source == "consistent"

@@ -12,6 +12,7 @@ import tyro
 from mjx_msk.cli.data import Data
 from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.train import Train
 from mjx_msk.errors import MskError
 
 if TYPE_CHECKING:
@@ -281,7 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         | Annotated[Compile, tyro.conf.subcommand("compile")]
         | Annotated[Bones, tyro.conf.subcommand("bones")]
         | Annotated[Scale, tyro.conf.subcommand("scale")]
-        | Annotated[Data, tyro.conf.subcommand("data")],
+        | Annotated[Data, tyro.conf.subcommand("data")]
+        | Annotated[Train, tyro.conf.subcommand("train")],
         prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip

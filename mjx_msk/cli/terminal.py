@@ -52,14 +52,21 @@ class Terminal:
             yield _Lines(title, self.check)
             return
         from rich.markup import escape
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn()
         # The pose network's noise is held back at file descriptor 2; the bar has its own way out.
         with (
             open(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as screen,
             Progress(
-                *columns, TimeElapsedColumn(), transient=True,
+                *columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True,
                 console=Console(file=screen, force_terminal=True),
             ) as bar,
         ):  # fmt: skip

@@ -103,7 +103,9 @@ def reach(gain: dict[str, float]) -> np.ndarray:
     return np.linalg.solve(np.eye(len(hangs)) - hangs, segments)[: len(LANDMARKS)]
 
 
-def own_errors(key: jax.Array, field: Field, frames: int, dt: float, axes: int) -> jax.Array:
+def own_errors(
+    key: jax.Array, field: Field, frames: int, dt: Array | float, axes: int
+) -> jax.Array:
     """Return every node's own error (T, N, axes) where it is seen well."""
     constant, slow, white = jax.random.split(key, 3)
     shape = (frames, len(field.sd), axes)
@@ -140,7 +142,9 @@ def spread(
     return jnp.asarray(field.spread, own.dtype) @ grown
 
 
-def episodes(key: jax.Array, frames: int, dt: float, per_s: Array, mean_s: Array) -> jax.Array:
+def episodes(
+    key: jax.Array, frames: int, dt: Array | float, per_s: Array, mean_s: Array
+) -> jax.Array:
     """Return (T,) bool: during episodes that start at random and last exponentially long."""
     start_key, length_key = jax.random.split(key)
     starts = jax.random.uniform(start_key, (frames,)) < per_s * dt

@@ -91,7 +91,7 @@ def view(
     noise: CameraNoise,
     landmarks: jax.Array,
     *,
-    dt: float,
+    dt: Array | float,
     ranges: CameraRanges = CameraRanges(),
 ) -> View:
     """Return what a random camera sees of ``landmarks`` (T, L, 3) m in the world, Z up.
@@ -163,7 +163,7 @@ def see(
     placement: Placement,
     landmarks: jax.Array,
     *,
-    dt: float,
+    dt: Array | float,
     ranges: CameraRanges,
 ) -> View:
     """Return what a placed camera and its pose network make of ``landmarks`` (T, L, 3)."""
@@ -190,7 +190,7 @@ def see(
     return View(rays * stretch, metric, visibility, down, known, R, position)
 
 
-def _velocity(landmarks: jax.Array, dt: float) -> jax.Array:
+def _velocity(landmarks: jax.Array, dt: Array | float) -> jax.Array:
     if len(landmarks) < 2:
         return jnp.zeros_like(landmarks)
     return jnp.asarray(jnp.gradient(landmarks, dt, axis=0))
@@ -202,7 +202,7 @@ def _clip_factors(key: jax.Array, noise: CameraNoise) -> jax.Array:
     return jnp.exp(sd * jax.random.normal(key, (2,)) - sd**2)  # mean square 1
 
 
-def _visibility(key: jax.Array, noise: CameraNoise, x: jax.Array, dt: float) -> jax.Array:
+def _visibility(key: jax.Array, noise: CameraNoise, x: jax.Array, dt: Array | float) -> jax.Array:
     """Return how sure the network is of each landmark (T, L)."""
     far = x[..., 2] - x[..., COUNTERPART, 2]
     own = own_errors(key, noise.visibility, len(x), dt, 1)
@@ -212,7 +212,12 @@ def _visibility(key: jax.Array, noise: CameraNoise, x: jax.Array, dt: float) -> 
 
 
 def _rays(
-    key: jax.Array, noise: CameraNoise, x: jax.Array, visibility: jax.Array, dt: float, clip: Array
+    key: jax.Array,
+    noise: CameraNoise,
+    x: jax.Array,
+    visibility: jax.Array,
+    dt: Array | float,
+    clip: Array,
 ) -> jax.Array:
     own = own_errors(key, noise.image, len(x), dt, 2)
     error = spread(noise.image, own, visibility, clip)
@@ -220,7 +225,12 @@ def _rays(
 
 
 def _metric(
-    key: jax.Array, noise: CameraNoise, x: jax.Array, visibility: jax.Array, dt: float, clip: Array
+    key: jax.Array,
+    noise: CameraNoise,
+    x: jax.Array,
+    visibility: jax.Array,
+    dt: Array | float,
+    clip: Array,
 ) -> jax.Array:
     """Return the metric guess (T, L, 3): sizes are off, and so is the direction of sight.
 
@@ -258,7 +268,9 @@ def towards(ray: Array) -> jax.Array:
     return jnp.stack([x, jnp.cross(z, x), z], axis=1)
 
 
-def _swapped(key: jax.Array, noise: CameraNoise, columns: jax.Array, dt: float) -> jax.Array:
+def _swapped(
+    key: jax.Array, noise: CameraNoise, columns: jax.Array, dt: Array | float
+) -> jax.Array:
     """Exchange left and right of the upper or the lower body now and then."""
     halves = jax.random.split(key)
     exchanged = jnp.stack(
@@ -267,7 +279,9 @@ def _swapped(key: jax.Array, noise: CameraNoise, columns: jax.Array, dt: float) 
     return jnp.where(exchanged[:, _HALF, None], columns[:, COUNTERPART], columns)
 
 
-def _bridged(key: jax.Array, noise: CameraNoise, columns: jax.Array, dt: float) -> jax.Array:
+def _bridged(
+    key: jax.Array, noise: CameraNoise, columns: jax.Array, dt: Array | float
+) -> jax.Array:
     """Lose the person now and then; short gaps are bridged as the pipeline does, others are 0."""
     frames = len(columns)
     index = jnp.arange(frames)

@@ -13,7 +13,6 @@ from mjx_msk.model import Model
 from mjx_msk.physics.dynamics import Loads, joint_reactions
 from mjx_msk.physics.kinematics import pose
 from mjx_msk.physics.muscles import passive_joint_force
-from mjx_msk.physics.paths import muscle_wrenches
 from mjx_msk.physics.static_optimization import crossed, muscle_activations
 
 #: Joints whose load is reported, and the bones that they carry.
@@ -38,17 +37,13 @@ class MuscleEffort(NamedTuple):
 def _effort(model, q, qd, qdd, tau, force, point, moment):
     feet = tuple(model.layout.body_names.index(name) for name in FOOT_BODIES)
     bones = np.array([model.layout.body_names.index(b) for b in joints_carried(model).values()])
-    everything = tuple(range(len(model.layout.body_names)))
     passive = jax.vmap(passive_joint_force, (None, 0, 0))(model, q, qd)
     found = muscle_activations(model, q, qd, tau - passive)
 
     def borne(q, qd, qdd, tension, *ground):
-        p = pose(model, q)
-        pull = muscle_wrenches(model, q, tension)
-        own = (pull[0], p.body_position, pull[1])
-        loads = Loads(*(jnp.concatenate(both) for both in zip(ground, own, strict=True)))
-        reaction = joint_reactions(model, q, qd, qdd, (*feet, *everything), loads)
-        return jnp.einsum("jxy,jx->jy", p.body_rotation[bones], reaction.force[bones])
+        rotation = pose(model, q).body_rotation[bones]
+        reaction = joint_reactions(model, q, qd, qdd, feet, Loads(*ground), tension)
+        return jnp.einsum("jxy,jx->jy", rotation, reaction.force[bones])
 
     force = jax.vmap(borne)(q, qd, qdd, found.tension, force, point, moment)
     return found.activation, found.tension, found.reserve, force

@@ -1,12 +1,12 @@
 """IDT, the inverse dynamics transformer: a motion to joint torques and foot-ground forces.
 
-It sees the motion from the pelvis (MonoMSK, Koleini et al. 2025, sec. 3.3) and what Newton's and
-Euler's laws ask of it. By construction, the floor only pushes, friction keeps its cone and centers of
-pressure lie inside the soles.
+It sees the motion from the pelvis (MonoMSK, Koleini et al. 2025) and what Newton's and Euler's laws
+ask of it. By construction, the floor only pushes, friction keeps its cone and centers of pressure
+lie inside the soles.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -57,10 +57,8 @@ class Moving(NamedTuple):
     height: jax.Array  #: () m
 
 
-def observe(
-    model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: jax.Array
-) -> Moving:
-    """Return the features of a motion (T, n) of a person of ``height`` m on the scaled ``model``."""
+def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: jax.Array) -> Moving:
+    """Return the features of a motion (T, n) of a person, ``height`` m, on the scaled ``model``."""
     mass, gravity = jnp.sum(model.mjx.body_mass), model.mjx.opt.gravity
     weight = mass * jnp.linalg.norm(gravity)
 
@@ -117,7 +115,7 @@ class IDT(nnx.Module):
         rngs: nnx.Rngs,
     ) -> None:
         self.config = config
-        kinds = {"dtype": dtype, "rngs": rngs}
+        kinds: dict[str, Any] = {"dtype": dtype, "rngs": rngs}
         self.joints = len(movable(model))
         self.points = len(model.layout.contact_names) // FEET
         self.frame = nnx.Linear(feature_count(model), config.width, **kinds)
@@ -133,7 +131,7 @@ class IDT(nnx.Module):
     def __call__(
         self, model: Model, moving: Moving, time: jax.Array, known: jax.Array | None = None
     ) -> Kinetics:
-        """Return what moves the body; ``time`` (T,) s; frames that are not ``known`` are padding."""
+        """Return what moves the body; ``time`` (T,) s; frames not ``known`` are padding."""
         known = jnp.ones(len(time), bool) if known is None else known
         x = self.frame(jnp.clip(moving.features, -10.0, 10.0))
         x = self.norm(encode(self.temporal, x, known, time)).astype(jnp.float32)
@@ -144,9 +142,7 @@ class IDT(nnx.Module):
         foot = out[:, self.joints :].reshape(len(out), FEET, 5 + self.points)
         return self._on_feet(model, moving, tau, foot)
 
-    def _on_feet(
-        self, model: Model, moving: Moving, tau: jax.Array, foot: jax.Array
-    ) -> Kinetics:
+    def _on_feet(self, model: Model, moving: Moving, tau: jax.Array, foot: jax.Array) -> Kinetics:
         contact = foot[..., 0]
         vertical = moving.weight * jax.nn.sigmoid(contact) * jax.nn.softplus(foot[..., 1])
         aside = foot[..., 2:4]
@@ -155,7 +151,9 @@ class IDT(nnx.Module):
         force = jnp.einsum("txy,tfy->tfx", moving.heading, flat)
         share = jax.nn.softmax(foot[..., 5:], axis=-1)
         own = jnp.array([[f == g for g in model.layout.contact_feet] for f in range(FEET)])
-        soles = jnp.stack([moving.soles[:, jnp.flatnonzero(row, size=self.points)] for row in own], 1)
+        soles = jnp.stack(
+            [moving.soles[:, jnp.flatnonzero(row, size=self.points)] for row in own], 1
+        )
         cop = jnp.einsum("tfp,tfpx->tfx", share, soles).at[..., 2].set(0.0)
         twist = FRICTION * _TWIST_ARM_M * vertical * jnp.tanh(foot[..., 4])
         moment = jnp.stack([jnp.zeros_like(twist), jnp.zeros_like(twist), twist], axis=-1)

@@ -1,12 +1,12 @@
 """IKT, the inverse kinematics transformer: one camera's landmarks to a motion on the model.
 
 A spatial transformer over the landmarks of a frame and a temporal one over frames (MonoMSK, Koleini
-et al. 2025, sec. 3.2). By construction, coordinates keep their limits, locked ones their default,
+et al. 2025). By construction, coordinates keep their limits, locked ones their default,
 segments are constant over the clip, and the motion is upright in the world.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +73,7 @@ class IKT(nnx.Module):
         self.config = config
         wide, width = config.landmark_width, config.width
         joints = len(movable(model))
-        kinds = {"dtype": dtype, "rngs": rngs}
+        kinds: dict[str, Any] = {"dtype": dtype, "rngs": rngs}
         self.landmark = nnx.Linear(LANDMARK_FEATURES, wide, **kinds)
         self.name = nnx.Param(0.1 * jax.random.normal(rngs.params(), (config.landmarks, wide)))
         self.spatial = nnx.List(
@@ -81,16 +81,18 @@ class IKT(nnx.Module):
         )
         self.gather = nnx.Linear(config.landmarks * wide, width, **kinds)
         self.frame = nnx.Linear(FRAME_FEATURES + 1, width, **kinds)
-        self.temporal = nnx.List([Block(width, config.heads, **kinds) for _ in range(config.blocks)])
+        self.temporal = nnx.List(
+            [Block(width, config.heads, **kinds) for _ in range(config.blocks)]
+        )
         self.norm = nnx.LayerNorm(width, rngs=rngs)
         small = nnx.initializers.normal(0.02)
         count = 6 + 4 + joints + ROOT_COORDINATES + joints
         self.pose = nnx.Linear(width, count, kernel_init=small, rngs=rngs)
         self.clip = nnx.Linear(width, config.segments + 1, kernel_init=small, rngs=rngs)
-        self.pose.bias[...] = _start(model, usual, count)
+        self.pose.bias = nnx.Param(_start(model, usual, count))
 
     def __call__(self, model: Model, seen: Seen, time: jax.Array, height: jax.Array) -> Motion:
-        """Return the motion behind what was ``seen`` at ``time`` (T,) s of a person of ``height`` m.
+        """Return the motion behind what was ``seen`` at ``time`` (T,) s of a person, ``height`` m.
 
         ``model`` is the generic default model; nothing of it but names and limits is used.
         """

@@ -4,7 +4,7 @@ Angles are in rad, lengths in m, forces in body weights, torques in body weight 
 function says otherwise. ``known`` (T,) is 1 where the truth is known.
 """
 
-from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from mjx_msk.nets.idt import Kinetics, Moving
 from mjx_msk.nets.ikt import Motion, movable
 from mjx_msk.physics.dynamics import Loads, inverse_dynamics
 from mjx_msk.physics.integration import Drive, Signal, State, shoot
+from mjx_msk.physics.points import point_jacobian
 
 FOOT_BODIES = ("calcn_r", "calcn_l")
 #: Errors beyond these count linearly: swing feet are light, and a short simulation may go astray.
@@ -97,7 +98,7 @@ def ground_forces(moving: Moving, found: Kinetics, true: jax.Array, known: jax.A
 def pressure_centers(
     moving: Moving, found: Kinetics, force: jax.Array, cop: jax.Array, known: jax.Array
 ) -> jax.Array:
-    """Mean distance of centers of pressure (T, 2, 3), m, each by the share of weight on its foot."""
+    """Mean distance of centers of pressure (T, 2, 3), m, by the share of weight on the foot."""
     share = jnp.clip(force[..., 2] / moving.weight, 0.0, 1.0)
     apart = jnp.sqrt(jnp.sum((found.cop - cop)[..., :2] ** 2, axis=-1) + 1e-8)
     return _mean(apart * share, known)
@@ -109,8 +110,24 @@ def contact(found: Kinetics, true: jax.Array, known: jax.Array) -> jax.Array:
     return _mean(jnp.maximum(z, 0.0) - z * true + jnp.log1p(jnp.exp(-jnp.abs(z))), known)
 
 
-def _foot_loads(found: Kinetics) -> Loads:
-    return Loads(found.force, found.cop, found.moment)
+class Demand(NamedTuple):
+    """What a motion (T, n) asks for, and what forces on the feet give."""
+
+    tau: jax.Array  #: (T, n) inverse dynamics without any load, N m or N
+    place: jax.Array  #: (T, 2, 3) m, of the feet's bodies
+    linear: jax.Array  #: (T, 2, 3, n) their Jacobians
+    angular: jax.Array  #: (T, 2, 3, n)
+
+
+def demand(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array) -> Demand:
+    """Return what a motion (T, n) of the person's ``model`` asks for."""
+    feet = jnp.array(_feet(model))
+
+    def one(q: jax.Array, qd: jax.Array, qdd: jax.Array) -> Demand:
+        at = point_jacobian(model, q, feet, jnp.zeros((len(feet), 3)))
+        return Demand(inverse_dynamics(model, q, qd, qdd), at.position, at.linear, at.angular)
+
+    return jax.vmap(one)(q, qd, qdd)
 
 
 def _feet(model: Model) -> tuple[int, ...]:
@@ -118,19 +135,19 @@ def _feet(model: Model) -> tuple[int, ...]:
 
 
 def residual(
-    model: Model, moving: Moving, found: Kinetics, q: jax.Array, qd: jax.Array, qdd: jax.Array,
-    known: jax.Array,
-) -> jax.Array:  # fmt: skip
-    """What the motion (T, n) asks for beyond the predicted forces and torques.
+    model: Model, moving: Moving, found: Kinetics, asked: Demand, known: jax.Array
+) -> jax.Array:
+    """What the motion asks for beyond the predicted forces and torques (virtual work).
 
-    Inverse dynamics under the predicted foot forces: the root's rows should be 0 (body weights, and
-    body weight x height), the others the predicted torques.
+    The root's rows should be 0 (body weights, and body weight x height); torques should be what the
+    others leave. Locked joints are held by whatever it takes.
     """
-    ask = jax.vmap(partial(inverse_dynamics, model, bodies=_feet(model)))
-    missing = ask(q, qd, qdd, loads=_foot_loads(found)) - found.tau
+    turn = found.moment + jnp.cross(found.cop - asked.place, found.force)
+    given = jnp.einsum("tfxn,tfx->tn", asked.linear, found.force)
+    given += jnp.einsum("tfxn,tfx->tn", asked.angular, turn)
     scale = jnp.where(np.array(model.layout.rotational), moving.height, 1.0) * moving.weight
-    # locked joints are held by whatever it takes
-    return _mean(jnp.abs(missing / scale)[:, estimated(model)], known)
+    missing = (asked.tau - given - found.tau) / scale
+    return _mean(jnp.abs(missing)[:, estimated(model)], known)
 
 
 def forward_inverse(
@@ -140,12 +157,12 @@ def forward_inverse(
     """How far a simulation under the predicted torques and forces leaves the motion.
 
     Windows of ``frames`` start from the motion's own state and run side by side (multiple
-    shooting); gradients flow through the integrator. Means over the estimated coordinates, rad or m,
-    speeds weighted by the window's length.
+    shooting); gradients flow through the integrator. Means over the estimated coordinates, rad or
+    m, speeds weighted by the window's length.
     """
     count = (len(q) - 1) // frames
     feet, first = _feet(model), frames * jnp.arange(count)
-    signal = Signal(0.0, dt, (found.tau, _foot_loads(found)))
+    signal = Signal(0.0, dt, (found.tau, Loads(found.force, found.cop, found.moment)))
 
     def drive(t: jax.Array, state: State) -> Drive:
         return Drive(*signal.at(t))

@@ -1,7 +1,7 @@
 """What one camera saw of one person, made independent of where the camera stood.
 
-The **level frame** of a clip has its origin in the camera, Z against the believed gravity and X where
-the person faces on average: networks see every clip from there.
+The **level frame** of a clip has its origin in the camera, Z against the believed gravity and X
+where the person faces on average: networks see every clip from there.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-LANDMARK_FEATURES, FRAME_FEATURES = 8, 13
+LANDMARK_FEATURES, FRAME_FEATURES = 8, 10
 #: Frames in which less is seen place nobody.
 _LEAST_SEEN = 1.0
 _TINY = 1e-6
@@ -59,7 +59,7 @@ def look(sight: Sight, hips: tuple[int, int]) -> Seen:
     direction = there / jnp.linalg.norm(there, axis=-1, keepdims=True)
     axis = jnp.broadcast_to(level[:, 2], there.shape)
     frames = jnp.concatenate(
-        [(there - middle) / sight.height, direction, axis, level[:, 1] * jnp.ones_like(there),
+        [(there - middle) / sight.height, direction, axis,
          jnp.log(jnp.linalg.norm(there, axis=-1, keepdims=True) / sight.height)], axis=-1,
     )  # fmt: skip
     return Seen(landmarks, frames, weight, level, there)
@@ -82,9 +82,7 @@ def _level(
     return jnp.stack([forward, jnp.cross(up, forward), up])
 
 
-def _places(
-    metric: jax.Array, rays: jax.Array, weight: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _places(metric: jax.Array, rays: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return translations (T, 3) m that best put metric points on their rays, and which are known.
 
     Linear least squares, as ``fit.observation`` has it; unknown ones are the mean of the known.

@@ -97,7 +97,7 @@ class TrainConfig:
 def read_config(path: str | os.PathLike[str]) -> TrainConfig:
     """Read a ``.toml``; relative folders are relative to it.
 
-    Raises ``MskError`` for a file that is missing or no TOML, and for keys and types it cannot have.
+    Raises ``MskError`` for a file that is missing or no TOML, and for wrong keys and types.
     """
     path = Path(path)
     if not path.is_file():

@@ -20,12 +20,25 @@ from mjx_msk.data import camera_noise
 from mjx_msk.data.clip import Clip
 from mjx_msk.data.landmark_tree import LANDMARKS
 from mjx_msk.data.records import Records
+from mjx_msk.errors import MskError
 from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
+from mjx_msk.nets.idt import Kinetics
+from mjx_msk.nets.weights import Networks, save_weights
 from mjx_msk.train.config import TrainConfig
-from mjx_msk.train.objective import Networks, Scene, objective
-from mjx_msk.train.weights import save_weights
+from mjx_msk.train.objective import (
+    DYNAMIC,
+    Scene,
+    Setting,
+    kinematic_losses,
+    kinetic_losses,
+    kinetics,
+    setting,
+    simulated_loss,
+    total,
+    wanted,
+)
 from mjx_msk.train.windows import Window, Windows
 
 #: Windows that validation looks at, and their seed.
@@ -45,7 +58,10 @@ class Progress(NamedTuple):
 
 def scene() -> Scene:
     """Return the default model and the pose network's errors."""
-    model = Model.from_spec(generic_spec())
+    spec = generic_spec()
+    for muscle in list(spec.actuators):  # nothing here needs them, and they take long to compile
+        spec.delete(muscle)
+    model = Model.from_spec(spec)
     return Scene(model, camera_noise.load(), tuple(landmark_sites(model, LANDMARKS).values()))
 
 
@@ -73,7 +89,12 @@ def rollout_frames(config: TrainConfig, step: int) -> int:
 
 
 class Trainer:
-    """A run that can be taken up again: everything random follows from the seed and the step."""
+    """A run that can be taken up again: everything random follows from the seed and the step.
+
+    A step is four compiled programs, so that none takes minutes to compile: the windows' people and
+    what their motions ask for; what the networks say of some of them; how far a simulation of that
+    leaves the motions, with its gradient; the networks' own gradient and update.
+    """
 
     def __init__(self, config: TrainConfig, records: Records) -> None:
         self.config, self.scene = config, scene()
@@ -82,88 +103,124 @@ class Trainer:
         self.windows = Windows(train, config.frames, config.strides, columns)
         self.val = Windows(val, config.frames, config.strides, columns) if val else None
         networks = Networks(
-            config, self.scene.model, usual=usual_pose(train), rngs=nnx.Rngs(config.seed)
-        )
-        self.graph, params, self.rest = nnx.split(networks, nnx.Param, ...)
+            config.ikt, config.idt, self.scene.model, usual=usual_pose(train),
+            dtype=jnp.bfloat16 if config.mixed_precision else jnp.float32,
+            rngs=nnx.Rngs(config.seed),
+        )  # fmt: skip
+        self.graph, params = nnx.split(networks, nnx.Param)
         self.optimizer = optimizer(config)
         mesh = Mesh(np.array(jax.devices()), ("data",))
-        self.everywhere = NamedSharding(mesh, PartitionSpec())
         self.split = NamedSharding(mesh, PartitionSpec("data"))
-        self._check_split(len(mesh.devices))
-        state = Progress(params, self.optimizer.init(params), jnp.zeros((), jnp.int32))
-        self.state = jax.device_put(state, self.everywhere)
-        self._steps: dict[int, Callable] = {}
-
-    def _check_split(self, devices: int) -> None:
-        if self.config.batch % devices:
-            from mjx_msk.errors import MskError
-
+        if config.batch % len(mesh.devices):
             raise MskError(
-                f"a batch of {self.config.batch} cannot be split over {devices} devices.",
-                remedy=f"Make batch a multiple of {devices}.",
+                f"a batch of {config.batch} cannot be split over {len(mesh.devices)} devices.",
+                remedy=f"Make batch a multiple of {len(mesh.devices)}.",
             )
+        state = Progress(params, self.optimizer.init(params), jnp.zeros((), jnp.int32))
+        self.state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
+        #: every so many-th window is simulated
+        self.every = round(1.0 / config.rollout_share) if config.rollout_share else 0
+        self._setting = jax.jit(jax.vmap(partial(setting, self.scene, config)))
+        self._predict = jax.jit(self._predicted)
+        self._simulate = jax.jit(jax.value_and_grad(simulated_loss, 1), static_argnums=0)
+        self._update = jax.jit(self._updated, donate_argnums=0)
+        self._validate = jax.jit(self._losses)
 
     def networks(self, params: Any | None = None) -> Networks:
-        """Return the networks as they are now."""
-        return nnx.merge(self.graph, self.state.params if params is None else params, self.rest)
-
-    def loss(
-        self, frames: int, params: Any, key: jax.Array, batch: Window
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Return the loss and its parts."""
-        return objective(self.scene, self.config, frames, self.networks(params), key, batch)
-
-    def _step_of(self, frames: int) -> Callable:
-        """Return the jitted step for simulated windows of so many frames."""
-        if frames not in self._steps:
-
-            def step(state: Progress, key: jax.Array, batch: Window) -> tuple[Progress, dict]:
-                gradient = jax.value_and_grad(partial(self.loss, frames), has_aux=True)
-                (loss, parts), slope = gradient(state.params, key, batch)
-                change, memory = self.optimizer.update(slope, state.optimizer, state.params)
-                params = optax.apply_updates(state.params, change)
-                parts |= {"loss": loss, "gradient": optax.global_norm(slope)}
-                return Progress(params, memory, state.step + 1), parts
-
-            self._steps[frames] = jax.jit(step, donate_argnums=0)
-        return self._steps[frames]
+        """Return the networks as they are now, or with other parameters."""
+        return nnx.merge(self.graph, self.state.params if params is None else params)
 
     def step(self) -> dict[str, jax.Array]:
         """Take one step; returns its metrics, still on the device."""
         number = int(self.state.step)
         batch = self._placed(self.windows.draw(self.config.seed, number, self.config.batch))
         key = jax.random.fold_in(jax.random.key(self.config.seed), number)
-        self.state, parts = self._step_of(rollout_frames(self.config, number))(
-            self.state, key, batch
-        )
-        return parts
-
-    def _placed(self, batch: Window) -> Window:
-        return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(self.split, x), batch
-        )
+        settings = self._settings(key, batch)
+        pull, simulated = self._pull(rollout_frames(self.config, number), settings, batch)
+        self.state, parts = self._update(self.state, key, batch, settings, pull)
+        return parts | simulated
 
     def validate(self) -> dict[str, float]:
         """Return the metrics of a fixed set of windows of the validation people."""
         if self.val is None:
             return {}
-        if not hasattr(self, "_validating"):
-            self._validating = jax.jit(partial(self.loss, 1))
-        size = self.config.batch
         sums: dict[str, float] = {}
-        count = max(1, _VALIDATION // size)
+        count = max(1, _VALIDATION // self.config.batch)
         for i in range(count):
-            batch = self._placed(self.val.draw(_VALIDATION_SEED, i, size))
+            batch = self._placed(self.val.draw(_VALIDATION_SEED, i, self.config.batch))
             key = jax.random.key(_VALIDATION_SEED + i)
-            loss, parts = self._validating(self.state.params, key, batch)
-            for name, value in (parts | {"loss": loss}).items():
+            settings = self._settings(key, batch)
+            _, simulated = self._pull(max(self.config.rollout_frames, default=0), settings, batch)
+            _, parts = self._validate(self.state.params, key, batch, settings, None)
+            for name, value in (parts | simulated).items():
                 sums[name] = sums.get(name, 0.0) + float(value) / count
         return sums
 
+    def _placed(self, batch: Window) -> Window:
+        put = partial(jax.make_array_from_process_local_data, self.split)
+        return jax.tree.map(put, batch)
 
-def train(
-    config: TrainConfig, on_step: OnStep = lambda *_: None
-) -> Path:
+    def _settings(self, key: jax.Array, batch: Window) -> Setting | None:
+        """Return what the inverse dynamics works on, None where it is not trained."""
+        if not wanted(self.config, *DYNAMIC):
+            return None
+        return self._setting(jax.random.split(key, len(batch.dt)), batch)
+
+    def _predicted(
+        self, params: Any, settings: Setting, batch: Window
+    ) -> tuple[Kinetics, Model, Window]:
+        """Return the windows that are simulated: what the network says of them, and the people."""
+        some, w = jax.tree.map(lambda x: x[:: self.every], (settings, batch))
+        return self._kinetics(params, some, w), some.person, w
+
+    def _kinetics(self, params: Any, settings: Setting, batch: Window) -> Kinetics:
+        return jax.vmap(kinetics, (None, 0, 0))(self.networks(params).idt, settings, batch)
+
+    def _pull(
+        self, frames: int, settings: Setting | None, batch: Window
+    ) -> tuple[Kinetics | None, dict[str, jax.Array]]:
+        """Return the gradient of the forward-inverse loss by the kinetics, and the loss."""
+        if settings is None or not frames or not self.every:
+            return None, {}
+        value, pull = self._simulate(frames, *self._predict(self.state.params, settings, batch))
+        used = self.config.weights.forward_inverse > 0.0
+        return (pull if used else None), {"forward_inverse": value}
+
+    def _losses(
+        self, params: Any, key: jax.Array, batch: Window, settings: Setting | None,
+        pull: Kinetics | None,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:  # fmt: skip
+        """Return the loss, with ``pull`` in the place of the simulation, and its parts."""
+        networks = self.networks(params)
+        keys = jax.random.split(key, len(batch.dt))
+        parts = jax.vmap(partial(kinematic_losses, self.scene, self.config, networks.ikt))(
+            keys, batch
+        )
+        work = jnp.zeros(())
+        if settings is not None:
+            found = self._kinetics(params, settings, batch)
+            parts |= jax.vmap(partial(kinetic_losses, self.config))(found, settings, batch)
+            if pull is not None:
+                # a simulation that exploded has no useful direction
+                pull = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), pull)
+                along = jax.tree.map(lambda g, x: jnp.sum(g * x[:: self.every]), pull, found)
+                work += self.config.weights.forward_inverse * sum(jax.tree.leaves(along))
+        means = {name: jnp.mean(x) for name, x in parts.items()}
+        return total(self.config, means) + work, means
+
+    def _updated(
+        self, state: Progress, key: jax.Array, batch: Window, settings: Setting | None,
+        pull: Kinetics | None,
+    ) -> tuple[Progress, dict[str, jax.Array]]:  # fmt: skip
+        gradient = jax.grad(self._losses, has_aux=True)
+        slope, parts = gradient(state.params, key, batch, settings, pull)
+        change, memory = self.optimizer.update(slope, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, change)
+        parts |= {"gradient": optax.global_norm(slope)}
+        return Progress(params, memory, state.step + 1), parts
+
+
+def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Path:
     """Train (or go on) and return the file with the weights.
 
     A run that was interrupted goes on from its last checkpoint as if
@@ -193,7 +250,7 @@ def train(
         kept.wait_until_finished()
         log.close()
     path = config.out / "weights.safetensors"
-    save_weights(path, trainer.networks(), config)
+    save_weights(path, trainer.networks(), config.to_dict())
     return path
 
 

@@ -1,22 +1,20 @@
 """The loss of a training step: both networks, and the physics between them."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
-from mjx_msk.fit.scaling import SEGMENTS, segment_matrix
+from mjx_msk.fit.scaling import segment_matrix
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
-from mjx_msk.nets.ikt import IKT, Motion
+from mjx_msk.nets.ikt import IKT
 from mjx_msk.nets.pelvis import root_coordinates, root_frame, upright_turn
 from mjx_msk.nets.sight import Seen, Sight, look
 from mjx_msk.physics.points import marker_positions
@@ -30,15 +28,15 @@ _LOCK_INERTIA = 100.0
 _NOISE_PERIODS_S = (0.3, 2.0)
 
 
-class Networks(nnx.Module):
-    """Both networks, trained and saved together."""
+#: The losses that need dynamics.
+DYNAMIC = (
+    "torques", "ground_forces", "pressure_centers", "contact", "residual", "forward_inverse",
+)  # fmt: skip
 
-    def __init__(
-        self, config: TrainConfig, model: Model, *, usual: np.ndarray | None, rngs: nnx.Rngs
-    ) -> None:
-        dtype = jnp.bfloat16 if config.mixed_precision else jnp.float32
-        self.ikt = IKT(config.ikt, model, usual=usual, dtype=dtype, rngs=rngs)
-        self.idt = IDT(config.idt, model, dtype=dtype, rngs=rngs)
+
+def wanted(config: TrainConfig, *names: str) -> bool:
+    """Return whether one of these losses counts."""
+    return any(getattr(config.weights, name) > 0.0 for name in names)
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,7 @@ def level_truth(scene: Scene, w: Window, seen: Seen, v: View) -> tuple[jax.Array
     turn = upright_turn(jnp.arctan2(M[1, 0] - M[0, 1], M[0, 0] + M[1, 1]))
     rotation, position = root_frame(scene.model, w.q)
     flat = jnp.array([1.0, 1.0, 0.0])
-    root = root_coordinates(
-        scene.model, turn @ rotation, (position - v.position * flat) @ turn.T
-    )
+    root = root_coordinates(scene.model, turn @ rotation, (position - v.position * flat) @ turn.T)
     return w.q.at[:, :ROOT_COORDINATES].set(root), turn
 
 
@@ -122,7 +118,7 @@ def silent(noise: CameraNoise) -> CameraNoise:
     def still(field: Field) -> Field:
         return field._replace(sd=np.zeros_like(field.sd))
 
-    none = dict.fromkeys(
+    none: dict[str, Any] = dict.fromkeys(
         ("log_scale_sd", "clip_log_sd", "jitter_s", "lost_per_s", "swaps_per_s"), np.zeros(())
     )
     return noise._replace(
@@ -152,66 +148,51 @@ def shaken(
     )
 
 
-def kinetic_losses(
-    scene: Scene, config: TrainConfig, idt: IDT, key: jax.Array, w: Window, frames: int
-) -> tuple[dict[str, jax.Array], tuple[Model, Kinetics]]:
-    """Return the losses of the inverse dynamics for one window."""
+class Setting(NamedTuple):
+    """What the inverse dynamics of a window works on; nothing in it is learned."""
+
+    person: Model
+    moving: Moving
+    asked: losses.Demand
+
+
+def setting(scene: Scene, config: TrainConfig, key: jax.Array, w: Window) -> Setting:
+    """Return one window's person, the motion as the network sees it, and what the true one asks."""
     person = scene.person(w)
     moving = observe(person, *shaken(key, config.motion_noise, w), w.height)
-    time = w.dt * jnp.arange(len(w.q))
-    found = idt(person, moving, time)
+    return Setting(person, moving, losses.demand(person, w.q, w.qd, w.qdd))
+
+
+def kinetics(idt: IDT, s: Setting, w: Window) -> Kinetics:
+    """Return what the network says of one window."""
+    return idt(s.person, s.moving, w.dt * jnp.arange(len(w.q)))
+
+
+def kinetic_losses(
+    config: TrainConfig, found: Kinetics, s: Setting, w: Window
+) -> dict[str, jax.Array]:
+    """Return the losses of the inverse dynamics for one window, but for the simulation's."""
     by_name = {
-        "torques": losses.torques(moving, found, w.tau, w.known),
-        "ground_forces": losses.ground_forces(moving, found, w.foot_force, w.known),
+        "torques": losses.torques(s.moving, found, w.tau, w.known),
+        "ground_forces": losses.ground_forces(s.moving, found, w.foot_force, w.known),
         "pressure_centers": losses.pressure_centers(
-            moving, found, w.foot_force, w.foot_cop, w.known
+            s.moving, found, w.foot_force, w.foot_cop, w.known
         ),
         "contact": losses.contact(found, w.contact, w.known),
+        "residual": losses.residual(s.person, s.moving, found, s.asked, w.known),
     }
-    if config.weights.residual:
-        by_name["residual"] = losses.residual(
-            person, moving, found, w.q, w.qd, w.qdd, w.known
-        )
-    return by_name, (person, found)
+    return {name: x for name, x in by_name.items() if getattr(config.weights, name)}
 
 
-def objective(
-    scene: Scene,
-    config: TrainConfig,
-    frames: int,
-    networks: Networks,
-    key: jax.Array,
-    batch: Window,
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Return the loss of a batch (B, ...) and its parts; simulated windows are ``frames`` long."""
-    count = len(batch.dt)
-    keys = jax.random.split(key, 2 * count)
-    kinematic = partial(kinematic_losses, scene, config, networks.ikt)
-    parts = jax.vmap(kinematic)(keys[:count], batch)
-    if any_of(config, "torques", "ground_forces", "residual", "forward_inverse"):
-        kinetic = partial(kinetic_losses, scene, config, networks.idt, frames=frames)
-        more, (people, found) = jax.vmap(kinetic)(keys[count:], batch)
-        parts |= more
-        if config.weights.forward_inverse and frames:
-            parts["forward_inverse"] = _simulated(config, people, found, batch, frames)
-    means = {name: jnp.mean(value) for name, value in parts.items()}
-    total = sum(getattr(config.weights, name) * value for name, value in means.items())
-    return jnp.asarray(total), means
+def simulated_loss(frames: int, found: Kinetics, person: Model, w: Window) -> jax.Array:
+    """Return the mean forward-inverse loss of windows (B, ...), simulated ``frames`` at a time."""
+
+    def one(found: Kinetics, person: Model, w: Window) -> jax.Array:
+        return losses.forward_inverse(person, found, w.q, w.qd, w.dt, frames, w.known)
+
+    return jnp.mean(jax.vmap(one)(found, person, w))
 
 
-def any_of(config: TrainConfig, *names: str) -> bool:
-    """Return whether one of these losses counts."""
-    return any(getattr(config.weights, name) > 0.0 for name in names)
-
-
-def _simulated(
-    config: TrainConfig, people: Any, found: Any, batch: Window, frames: int
-) -> jax.Array:
-    """Return the forward-inverse loss of the first windows of a batch."""
-    some = max(1, round(config.rollout_share * len(batch.dt)))
-    people, found, w = jax.tree.map(lambda x: x[:some], (people, found, batch))
-
-    def one(person: Model, kinetics: Kinetics, w: Window) -> jax.Array:
-        return losses.forward_inverse(person, kinetics, w.q, w.qd, w.dt, frames, w.known)
-
-    return jax.vmap(one)(people, found, w)
+def total(config: TrainConfig, parts: dict[str, jax.Array]) -> jax.Array:
+    """Return the weighted sum of losses."""
+    return jnp.asarray(sum(getattr(config.weights, name) * x for name, x in parts.items()))

@@ -1,33 +1,34 @@
 """Windows of clips for a training step, drawn by a seed and the step's number."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from mjx_msk.data.clip import RATE_HZ, Clip
 
-_KEYS = ("q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact")
+_BY_FRAME = ("q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact")
 
 
 class Window(NamedTuple):
-    """A batch of B windows of T frames (see ``data.clip.Clip``); float32 but for nothing."""
+    """A batch of B windows of T frames (see ``data.clip.Clip``), float32; numpy's until placed."""
 
-    dt: np.ndarray  #: (B,) s
-    q: np.ndarray  #: (B, T, n)
-    qd: np.ndarray
-    qdd: np.ndarray
-    tau: np.ndarray
-    foot_force: np.ndarray  #: (B, T, 2, 3)
-    foot_cop: np.ndarray
-    foot_moment: np.ndarray
-    contact: np.ndarray  #: (B, T, 2)
-    known: np.ndarray  #: (B, T) kinetics
-    landmarks: np.ndarray  #: (B, T, L, 3)
-    base: np.ndarray  #: (B,)
-    log_segments: np.ndarray  #: (B, k)
-    mass: np.ndarray  #: (B,) kg
-    height: np.ndarray  #: (B,) m
+    dt: jax.Array  #: (B,) s
+    q: jax.Array  #: (B, T, n)
+    qd: jax.Array
+    qdd: jax.Array
+    tau: jax.Array
+    foot_force: jax.Array  #: (B, T, 2, 3)
+    foot_cop: jax.Array
+    foot_moment: jax.Array
+    contact: jax.Array  #: (B, T, 2)
+    known: jax.Array  #: (B, T) kinetics
+    landmarks: jax.Array  #: (B, T, L, 3)
+    base: jax.Array  #: (B,)
+    log_segments: jax.Array  #: (B, k)
+    mass: jax.Array  #: (B,) kg
+    height: jax.Array  #: (B,) m
 
 
 class Windows:
@@ -75,16 +76,16 @@ def kind(activity: str) -> str:
 def cut(clip: Clip, start: int, frames: int, stride: int, landmarks: list[int]) -> Window:
     """Return one window (no batch axis) of a clip."""
     index = start + stride * np.arange(frames)
-    arrays = [np.asarray(getattr(clip, key)[index], np.float32) for key in _KEYS]
-    return Window(
-        np.float32(stride / RATE_HZ), *arrays,
-        known=np.asarray(clip.kinetics_known[index], np.float32),
-        landmarks=np.asarray(clip.landmarks[index][:, landmarks], np.float32),
-        base=np.float32(clip.base), log_segments=np.asarray(clip.log_segments, np.float32),
-        mass=np.float32(clip.mass_kg), height=np.float32(clip.height_m),
-    )  # fmt: skip
+    values: dict[str, Any] = {name: getattr(clip, name)[index] for name in _BY_FRAME}
+    values |= {
+        "known": clip.kinetics_known[index], "landmarks": clip.landmarks[index][:, landmarks],
+        "dt": stride / RATE_HZ, "base": clip.base, "log_segments": clip.log_segments,
+        "mass": clip.mass_kg, "height": clip.height_m,
+    }  # fmt: skip
+    single: dict[str, Any] = {name: np.asarray(x, np.float32) for name, x in values.items()}
+    return Window(**single)
 
 
 def stacked(windows: Sequence[Window]) -> Window:
     """Return windows as one batch."""
-    return Window(*(np.stack(values) for values in zip(*windows, strict=True)))
+    return jax.tree.map(lambda *values: np.stack(values), *windows)

@@ -1,9 +1,10 @@
-"""Weights on disk: safetensors with the networks' sizes in its header; nothing is executed."""
+"""Both networks as one, and their weights on disk (safetensors): nothing in a file is executed."""
 
 import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,23 +15,40 @@ from safetensors.numpy import save_file
 from mjx_msk.errors import MskError
 from mjx_msk.files import replacing
 from mjx_msk.model import Model
-from mjx_msk.nets.idt import IDTConfig
-from mjx_msk.nets.ikt import IKTConfig
-from mjx_msk.train.config import TrainConfig
-from mjx_msk.train.objective import Networks
+from mjx_msk.nets.idt import IDT, IDTConfig
+from mjx_msk.nets.ikt import IKT, IKTConfig
 
 _FORMAT = "mjx-msk networks 1"
 
 
-def save_weights(path: str | os.PathLike[str], networks: Networks, config: TrainConfig) -> None:
-    """Write the networks' parameters as float32."""
+class Networks(nnx.Module):
+    """The inverse kinematics and the inverse dynamics of the default ``model``."""
+
+    def __init__(
+        self,
+        ikt: IKTConfig,
+        idt: IDTConfig,
+        model: Model,
+        *,
+        usual: np.ndarray | None = None,
+        dtype: Any = jnp.float32,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.ikt = IKT(ikt, model, usual=usual, dtype=dtype, rngs=rngs)
+        self.idt = IDT(idt, model, dtype=dtype, rngs=rngs)
+
+
+def save_weights(
+    path: str | os.PathLike[str], networks: Networks, about: dict[str, Any] | None = None
+) -> None:
+    """Write the parameters as float32, with the networks' sizes and facts ``about`` them."""
     flat = nnx.to_flat_state(nnx.state(networks, nnx.Param))
     tensors = {_name(key): np.asarray(value[...], np.float32) for key, value in flat}
     facts = {
         "format": _FORMAT,
-        "ikt": json.dumps(dataclasses.asdict(config.ikt)),
-        "idt": json.dumps(dataclasses.asdict(config.idt)),
-        "config": json.dumps(config.to_dict()),
+        "ikt": json.dumps(dataclasses.asdict(networks.ikt.config)),
+        "idt": json.dumps(dataclasses.asdict(networks.idt.config)),
+        "about": json.dumps(about or {}),
     }
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=facts)
@@ -50,20 +68,13 @@ def load_weights(path: str | os.PathLike[str], model: Model) -> Networks:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if facts.get("format") != _FORMAT:
             raise ValueError("of another kind")
-        config = TrainConfig(
-            data=Path(), out=Path(), ikt=IKTConfig(**json.loads(facts["ikt"])),
-            idt=IDTConfig(**json.loads(facts["idt"])),
-        )  # fmt: skip
-        networks = nnx.eval_shape(
-            lambda: Networks(config, model, usual=None, rngs=nnx.Rngs(0))
-        )
-        state = nnx.state(networks, nnx.Param)
-        flat = nnx.to_flat_state(state)
-        if {_name(key) for key, _ in flat} != set(tensors):
-            raise ValueError("of another network")
-        for key, value in flat:
-            if value.shape != tensors[_name(key)].shape:
-                raise ValueError(f"{_name(key)} has another shape")
+        sizes = IKTConfig(**json.loads(facts["ikt"])), IDTConfig(**json.loads(facts["idt"]))
+        networks = nnx.eval_shape(lambda: Networks(*sizes, model, rngs=nnx.Rngs(0)))
+        flat = nnx.to_flat_state(nnx.state(networks, nnx.Param))
+        if {_name(key): value.shape for key, value in flat} != {
+            name: value.shape for name, value in tensors.items()
+        }:
+            raise ValueError("of other networks")
         filled = [(key, value.replace(jnp.asarray(tensors[_name(key)]))) for key, value in flat]
         nnx.update(networks, nnx.from_flat_state(filled))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
