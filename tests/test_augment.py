@@ -1,5 +1,6 @@
 """Augmented motions obey the same mechanics: checked by kinematics and inverse dynamics."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -20,13 +21,18 @@ FRAMES = 3
 quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
+@pytest.fixture(scope="module", autouse=True)
+def float64() -> Iterator[None]:
     with jax.enable_x64(True):
-        model = Model.load(asset(DEFAULT_MODEL))
-        # armature is inertia about single axes: not the same in a turned world
-        no_armature = jnp.zeros_like(model.mjx.dof_armature)
-        return model.replace(mjx=model.mjx.replace(dof_armature=no_armature))
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(float64) -> Model:
+    model = Model.load(asset(DEFAULT_MODEL))
+    # armature is inertia about single axes: not the same in a turned world
+    no_armature = jnp.zeros_like(model.mjx.dof_armature)
+    return model.replace(mjx=model.mjx.replace(dof_armature=no_armature))
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +45,14 @@ def mechanics(model):
         loads = Loads(force, cop, moment)
         return pose(model, q).sites[sites], inverse_dynamics(model, q, qd, qdd, bodies, loads)
 
-    with jax.enable_x64(True):
-        together = quick(jax.vmap(one))
+    together = quick(jax.vmap(one))
 
-        def run(c: Moving) -> tuple[np.ndarray, np.ndarray]:
-            arrays = (c.q, c.qd, c.qdd, c.foot_force, c.foot_cop, c.foot_moment)
-            points, tau = together(*map(jnp.asarray, arrays))
-            return np.asarray(points), np.asarray(tau)
+    def run(c: Moving) -> tuple[np.ndarray, np.ndarray]:
+        arrays = (c.q, c.qd, c.qdd, c.foot_force, c.foot_cop, c.foot_moment)
+        points, tau = together(*map(jnp.asarray, arrays))
+        return np.asarray(points), np.asarray(tau)
 
-        yield run
+    return run
 
 
 @pytest.fixture
@@ -111,9 +116,8 @@ def test_turned_velocities_are_derivatives(model, motion):
         q = motion.q + motion.qd * t + 0.5 * motion.qdd * t**2
         return np.asarray(turned(model, motion._replace(q=q), 1.0).q)
 
-    with jax.enable_x64(True):
-        before, here, after = at(-step), at(0.0), at(step)
-        new = turned(model, motion, 1.0)
+    before, here, after = at(-step), at(0.0), at(step)
+    new = turned(model, motion, 1.0)
     np.testing.assert_allclose(new.qd, (after - before) / (2 * step), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(new.qdd, (after - 2 * here + before) / step**2, rtol=1e-3, atol=2e-2)
 
@@ -140,9 +144,8 @@ def swinging(model: Model, frames: int) -> Moving:
 
 
 def test_warped_motion_has_its_own_derivatives(model):
-    with jax.enable_x64(True):
-        clip = swinging(model, 100)
-        new = jax.jit(warped, static_argnums=2)(jax.random.key(4), clip, 79)
+    clip = swinging(model, 100)
+    new = jax.jit(warped, static_argnums=2)(jax.random.key(4), clip, 79)
     q, qd, qdd = (np.asarray(a) for a in (new.q, new.qd, new.qdd))
     # sixth-order differences of a signal of at most 2 Hz at 60 Hz
     taps = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60 * RATE_HZ
@@ -179,10 +182,9 @@ def test_drawn_poses_stand_within_the_limits(model):
     assert prior.mean[right] == pytest.approx(prior.mean[left])
     draw = quick(jax.vmap(lambda key: draw_pose(key, prior, model)))
     keys = jax.random.split(jax.random.key(1), 40)
-    with jax.enable_x64(True):
-        drawn = np.asarray(draw(keys))
-        np.testing.assert_array_equal(drawn, draw(keys))
-        soles = np.asarray(quick(jax.vmap(lambda q: pose(model, q).contacts[:, 2]))(drawn))
+    drawn = np.asarray(draw(keys))
+    np.testing.assert_array_equal(drawn, draw(keys))
+    soles = np.asarray(quick(jax.vmap(lambda q: pose(model, q).contacts[:, 2]))(drawn))
     low, high = np.asarray(model.q_range).T
     assert np.all((drawn >= low - 1e-9) & (drawn <= high + 1e-9))
     lowest = (soles - np.asarray(model.contact_radius)).min(axis=1)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.data.clip import RATE_HZ, Clip
-from mjx_msk.data.virtual_camera import COUNTERPART
+from mjx_msk.data.landmark_tree import COUNTERPART
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.physics.root import about, root_coordinates, root_frame
 
