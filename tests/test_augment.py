@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from mjx_msk.data import augment
-from mjx_msk.data.augment import Moving, mirrored, turned, warped
+from mjx_msk.data.augment import ClipArrays, mirrored, turned, warped
 from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.landmark_tree import LANDMARKS
 from mjx_msk.data.pose_prior import draw_pose, fit_pose_prior
+from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.physics import Loads, inverse_dynamics, pose
 from mjx_msk.resources import DEFAULT_MODEL, asset
+from mjx_msk.vision.landmarks import NAMES
 
 FRAMES = 3
 quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -47,7 +49,7 @@ def mechanics(model):
 
     together = quick(jax.vmap(one))
 
-    def run(c: Moving) -> tuple[np.ndarray, np.ndarray]:
+    def run(c: ClipArrays) -> tuple[np.ndarray, np.ndarray]:
         arrays = (c.q, c.qd, c.qdd, c.foot_force, c.foot_cop, c.foot_moment)
         points, tau = together(*map(jnp.asarray, arrays))
         return np.asarray(points), np.asarray(tau)
@@ -56,7 +58,7 @@ def mechanics(model):
 
 
 @pytest.fixture
-def motion(model, mechanics) -> Moving:
+def motion(model, mechanics) -> ClipArrays:
     """Return a motion in which everything moves, turned away from the world's axes."""
     rng = np.random.default_rng(3)
     low, high = np.clip(np.asarray(model.q_range), -1.0, 1.0).T
@@ -69,11 +71,12 @@ def motion(model, mechanics) -> Moving:
         "foot_force": rng.normal(0, 300, (FRAMES, 2, 3)),
         "foot_cop": rng.normal(0, 0.3, (FRAMES, 2, 3)),
         "foot_moment": rng.normal(0, 10, (FRAMES, 2, 3)),
-        "contact": np.array([[1, 0], [1, 1], [0, 1]]), "kinetics_known": np.ones(FRAMES),
+        "contact": np.array([[1.0, 0], [1, 1], [0, 1]]),
+        "kinetics_known": np.ones(FRAMES), "measured": np.ones(FRAMES),
         "tau": np.zeros_like(q), "landmarks": np.zeros((FRAMES, len(LANDMARKS), 3)),
     }  # fmt: skip
-    points, tau = mechanics(Moving(**arrays))
-    return Moving(**{k: jnp.asarray(v) for k, v in (arrays | {"tau": tau}).items()})._replace(
+    points, tau = mechanics(ClipArrays(**arrays))
+    return ClipArrays(**{k: jnp.asarray(v) for k, v in (arrays | {"tau": tau}).items()})._replace(
         landmarks=jnp.asarray(points)
     )
 
@@ -82,12 +85,12 @@ def motion(model, mechanics) -> Moving:
 def test_symmetries_keep_landmarks_and_forces(model, mechanics, motion, change):
     """The changed coordinates' own landmarks and inverse dynamics are the changed ones."""
     if change == "mirror":
-        new = mirrored(model, motion)
+        new = quick(mirrored)(model, motion)
         expected = np.asarray(motion.landmarks) * [1, -1, 1]
         swap = [LANDMARKS.index(_other(name)) for name in LANDMARKS]
         expected = expected[:, swap]
     else:
-        new = turned(model, motion, 2.0)
+        new = quick(turned)(model, motion, 2.0)
         c, s = np.cos(2.0), np.sin(2.0)
         expected = np.asarray(motion.landmarks) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T
     points, tau = mechanics(new)
@@ -97,48 +100,54 @@ def test_symmetries_keep_landmarks_and_forces(model, mechanics, motion, change):
     np.testing.assert_allclose(tau, new.tau, atol=2e-3 if change == "mirror" else 1e-6)
 
 
+def test_landmarks_are_those_of_the_fit_in_its_order(model):
+    assert tuple(landmark_sites(model, NAMES)) == LANDMARKS
+
+
 def _other(name: str) -> str:
     side, part = name.split("_", 1)
     return f"{'left' if side == 'right' else 'right'}_{part}"
 
 
 def test_two_mirrors_change_nothing(model, motion):
-    again = mirrored(model, mirrored(model, motion))
-    for name in Moving._fields:
+    twice = quick(lambda c: mirrored(model, mirrored(model, c)))
+    again = twice(motion)
+    for name in ClipArrays._fields:
         np.testing.assert_array_equal(getattr(again, name), getattr(motion, name))
 
 
 def test_turned_velocities_are_derivatives(model, motion):
     """Against central differences along q(t) = q + qd t + qdd t^2 / 2."""
     step = 1e-4
+    turn = quick(turned)
 
     def at(t: float) -> np.ndarray:
         q = motion.q + motion.qd * t + 0.5 * motion.qdd * t**2
-        return np.asarray(turned(model, motion._replace(q=q), 1.0).q)
+        return np.asarray(turn(model, motion._replace(q=q), 1.0).q)
 
     before, here, after = at(-step), at(0.0), at(step)
-    new = turned(model, motion, 1.0)
+    new = turn(model, motion, 1.0)
     np.testing.assert_allclose(new.qd, (after - before) / (2 * step), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(new.qdd, (after - 2 * here + before) / step**2, rtol=1e-3, atol=2e-2)
 
 
 def test_turned_heading_is_continuous(model, motion):
     """Three frames that pass half a turn; another frame of the circle must not jump."""
-    heading = np.asarray(turned(model, motion, 0.5).q)[
+    heading = np.asarray(quick(turned)(model, motion, 0.5).q)[
         :, model.layout.coordinate_names.index("pelvis_rotation")
     ]
     assert np.all(np.abs(np.diff(heading)) < np.pi)
 
 
-def swinging(model: Model, frames: int) -> Moving:
+def swinging(model: Model, frames: int) -> ClipArrays:
     """Return a clip whose coordinates swing with known derivatives; landmarks follow the first."""
     t = np.arange(frames)[:, None] / RATE_HZ
     w = 2 * np.pi * np.linspace(0.3, 1.5, model.n)
     zero = np.zeros((frames, 2, 3))
     q = np.sin(w * t)
-    return Moving(*map(jnp.asarray, (
+    return ClipArrays(*map(jnp.asarray, (
         q, w * np.cos(w * t), -(w**2) * q, np.ones_like(q), zero + 1, zero, zero,
-        np.ones((frames, 2)), np.ones(frames),
+        np.ones((frames, 2)), np.ones(frames), np.ones(frames),
         np.tile(np.sin(w[5] * t)[:, None], (1, len(LANDMARKS), 3)),
     )))  # fmt: skip
 
@@ -165,7 +174,7 @@ def test_a_warp_stays_in_its_range_and_leaves_forces_unknown(model):
     speed, _ = jax.vmap(lambda k: augment._speed(k, 79))(keys)
     assert 0.8 - 1e-6 <= speed.min() < 0.83
     assert 1.2 < speed.max() <= 1.25 + 1e-6
-    new = warped(keys[0], clip, 79)
+    new = jax.jit(warped, static_argnums=2)(keys[0], clip, 79)
     assert not new.kinetics_known.any()
     assert not new.tau.any()
     assert not new.foot_force.any()
