@@ -1,5 +1,6 @@
 """Augmented motions obey the same mechanics: checked by kinematics and inverse dynamics."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -8,25 +9,32 @@ import numpy as np
 import pytest
 
 from mjx_msk.data import augment
-from mjx_msk.data.augment import Moving, mirrored, turned, warped
+from mjx_msk.data.augment import ClipArrays, mirrored, turned, warped
 from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.landmark_tree import LANDMARKS
 from mjx_msk.data.pose_prior import draw_pose, fit_pose_prior
+from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.physics import Loads, inverse_dynamics, pose
 from mjx_msk.resources import DEFAULT_MODEL, asset
+from mjx_msk.vision.landmarks import NAMES
 
 FRAMES = 3
 quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
+@pytest.fixture(scope="module", autouse=True)
+def float64() -> Iterator[None]:
     with jax.enable_x64(True):
-        model = Model.load(asset(DEFAULT_MODEL))
-        # armature is inertia about single axes: not the same in a turned world
-        no_armature = jnp.zeros_like(model.mjx.dof_armature)
-        return model.replace(mjx=model.mjx.replace(dof_armature=no_armature))
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(float64) -> Model:
+    model = Model.load(asset(DEFAULT_MODEL))
+    # armature is inertia about single axes: not the same in a turned world
+    no_armature = jnp.zeros_like(model.mjx.dof_armature)
+    return model.replace(mjx=model.mjx.replace(dof_armature=no_armature))
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +47,18 @@ def mechanics(model):
         loads = Loads(force, cop, moment)
         return pose(model, q).sites[sites], inverse_dynamics(model, q, qd, qdd, bodies, loads)
 
-    with jax.enable_x64(True):
-        together = quick(jax.vmap(one))
+    together = quick(jax.vmap(one))
 
-        def run(c: Moving) -> tuple[np.ndarray, np.ndarray]:
-            arrays = (c.q, c.qd, c.qdd, c.foot_force, c.foot_cop, c.foot_moment)
-            points, tau = together(*map(jnp.asarray, arrays))
-            return np.asarray(points), np.asarray(tau)
+    def run(c: ClipArrays) -> tuple[np.ndarray, np.ndarray]:
+        arrays = (c.q, c.qd, c.qdd, c.foot_force, c.foot_cop, c.foot_moment)
+        points, tau = together(*map(jnp.asarray, arrays))
+        return np.asarray(points), np.asarray(tau)
 
-        yield run
+    return run
 
 
 @pytest.fixture
-def motion(model, mechanics) -> Moving:
+def motion(model, mechanics) -> ClipArrays:
     """Return a motion in which everything moves, turned away from the world's axes."""
     rng = np.random.default_rng(3)
     low, high = np.clip(np.asarray(model.q_range), -1.0, 1.0).T
@@ -64,11 +71,12 @@ def motion(model, mechanics) -> Moving:
         "foot_force": rng.normal(0, 300, (FRAMES, 2, 3)),
         "foot_cop": rng.normal(0, 0.3, (FRAMES, 2, 3)),
         "foot_moment": rng.normal(0, 10, (FRAMES, 2, 3)),
-        "contact": np.array([[1, 0], [1, 1], [0, 1]]), "kinetics_known": np.ones(FRAMES),
+        "contact": np.array([[1.0, 0], [1, 1], [0, 1]]),
+        "kinetics_known": np.ones(FRAMES), "measured": np.ones(FRAMES),
         "tau": np.zeros_like(q), "landmarks": np.zeros((FRAMES, len(LANDMARKS), 3)),
     }  # fmt: skip
-    points, tau = mechanics(Moving(**arrays))
-    return Moving(**{k: jnp.asarray(v) for k, v in (arrays | {"tau": tau}).items()})._replace(
+    points, tau = mechanics(ClipArrays(**arrays))
+    return ClipArrays(**{k: jnp.asarray(v) for k, v in (arrays | {"tau": tau}).items()})._replace(
         landmarks=jnp.asarray(points)
     )
 
@@ -77,12 +85,12 @@ def motion(model, mechanics) -> Moving:
 def test_symmetries_keep_landmarks_and_forces(model, mechanics, motion, change):
     """The changed coordinates' own landmarks and inverse dynamics are the changed ones."""
     if change == "mirror":
-        new = mirrored(model, motion)
+        new = quick(mirrored)(model, motion)
         expected = np.asarray(motion.landmarks) * [1, -1, 1]
         swap = [LANDMARKS.index(_other(name)) for name in LANDMARKS]
         expected = expected[:, swap]
     else:
-        new = turned(model, motion, 2.0)
+        new = quick(turned)(model, motion, 2.0)
         c, s = np.cos(2.0), np.sin(2.0)
         expected = np.asarray(motion.landmarks) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T
     points, tau = mechanics(new)
@@ -92,57 +100,61 @@ def test_symmetries_keep_landmarks_and_forces(model, mechanics, motion, change):
     np.testing.assert_allclose(tau, new.tau, atol=2e-3 if change == "mirror" else 1e-6)
 
 
+def test_landmarks_are_those_of_the_fit_in_its_order(model):
+    assert tuple(landmark_sites(model, NAMES)) == LANDMARKS
+
+
 def _other(name: str) -> str:
     side, part = name.split("_", 1)
     return f"{'left' if side == 'right' else 'right'}_{part}"
 
 
 def test_two_mirrors_change_nothing(model, motion):
-    again = mirrored(model, mirrored(model, motion))
-    for name in Moving._fields:
+    twice = quick(lambda c: mirrored(model, mirrored(model, c)))
+    again = twice(motion)
+    for name in ClipArrays._fields:
         np.testing.assert_array_equal(getattr(again, name), getattr(motion, name))
 
 
 def test_turned_velocities_are_derivatives(model, motion):
     """Against central differences along q(t) = q + qd t + qdd t^2 / 2."""
     step = 1e-4
+    turn = quick(turned)
 
     def at(t: float) -> np.ndarray:
         q = motion.q + motion.qd * t + 0.5 * motion.qdd * t**2
-        return np.asarray(turned(model, motion._replace(q=q), 1.0).q)
+        return np.asarray(turn(model, motion._replace(q=q), 1.0).q)
 
-    with jax.enable_x64(True):
-        before, here, after = at(-step), at(0.0), at(step)
-        new = turned(model, motion, 1.0)
+    before, here, after = at(-step), at(0.0), at(step)
+    new = turn(model, motion, 1.0)
     np.testing.assert_allclose(new.qd, (after - before) / (2 * step), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(new.qdd, (after - 2 * here + before) / step**2, rtol=1e-3, atol=2e-2)
 
 
 def test_turned_heading_is_continuous(model, motion):
     """Three frames that pass half a turn; another frame of the circle must not jump."""
-    heading = np.asarray(turned(model, motion, 0.5).q)[
+    heading = np.asarray(quick(turned)(model, motion, 0.5).q)[
         :, model.layout.coordinate_names.index("pelvis_rotation")
     ]
     assert np.all(np.abs(np.diff(heading)) < np.pi)
 
 
-def swinging(model: Model, frames: int) -> Moving:
+def swinging(model: Model, frames: int) -> ClipArrays:
     """Return a clip whose coordinates swing with known derivatives; landmarks follow the first."""
     t = np.arange(frames)[:, None] / RATE_HZ
     w = 2 * np.pi * np.linspace(0.3, 1.5, model.n)
     zero = np.zeros((frames, 2, 3))
     q = np.sin(w * t)
-    return Moving(*map(jnp.asarray, (
+    return ClipArrays(*map(jnp.asarray, (
         q, w * np.cos(w * t), -(w**2) * q, np.ones_like(q), zero + 1, zero, zero,
-        np.ones((frames, 2)), np.ones(frames),
+        np.ones((frames, 2)), np.ones(frames), np.ones(frames),
         np.tile(np.sin(w[5] * t)[:, None], (1, len(LANDMARKS), 3)),
     )))  # fmt: skip
 
 
 def test_warped_motion_has_its_own_derivatives(model):
-    with jax.enable_x64(True):
-        clip = swinging(model, 100)
-        new = jax.jit(warped, static_argnums=2)(jax.random.key(4), clip, 79)
+    clip = swinging(model, 100)
+    new = jax.jit(warped, static_argnums=2)(jax.random.key(4), clip, 79)
     q, qd, qdd = (np.asarray(a) for a in (new.q, new.qd, new.qdd))
     # sixth-order differences of a signal of at most 2 Hz at 60 Hz
     taps = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60 * RATE_HZ
@@ -162,7 +174,7 @@ def test_a_warp_stays_in_its_range_and_leaves_forces_unknown(model):
     speed, _ = jax.vmap(lambda k: augment._speed(k, 79))(keys)
     assert 0.8 - 1e-6 <= speed.min() < 0.83
     assert 1.2 < speed.max() <= 1.25 + 1e-6
-    new = warped(keys[0], clip, 79)
+    new = jax.jit(warped, static_argnums=2)(keys[0], clip, 79)
     assert not new.kinetics_known.any()
     assert not new.tau.any()
     assert not new.foot_force.any()
@@ -179,10 +191,9 @@ def test_drawn_poses_stand_within_the_limits(model):
     assert prior.mean[right] == pytest.approx(prior.mean[left])
     draw = quick(jax.vmap(lambda key: draw_pose(key, prior, model)))
     keys = jax.random.split(jax.random.key(1), 40)
-    with jax.enable_x64(True):
-        drawn = np.asarray(draw(keys))
-        np.testing.assert_array_equal(drawn, draw(keys))
-        soles = np.asarray(quick(jax.vmap(lambda q: pose(model, q).contacts[:, 2]))(drawn))
+    drawn = np.asarray(draw(keys))
+    np.testing.assert_array_equal(drawn, draw(keys))
+    soles = np.asarray(quick(jax.vmap(lambda q: pose(model, q).contacts[:, 2]))(drawn))
     low, high = np.asarray(model.q_range).T
     assert np.all((drawn >= low - 1e-9) & (drawn <= high + 1e-9))
     lowest = (soles - np.asarray(model.contact_radius)).min(axis=1)

@@ -1,6 +1,7 @@
 """The fitted noise against the recording that it was fitted to, redrawn by virtual cameras."""
 
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 from mjx_msk.data import noise_check
 from mjx_msk.data.camera_noise import NOISE_FILE, load
 from mjx_msk.data.landmark_tree import LANDMARKS
-from mjx_msk.data.multiview import read_recordings
-from mjx_msk.data.noise_check import as_measured, figures, redrawn
-from mjx_msk.data.noise_fit import absorbed, fit
+from mjx_msk.data.multiview import read_detections, read_recordings
+from mjx_msk.data.noise_check import as_measured, figures, gravity_error_deg, redrawn
+from mjx_msk.data.noise_fit import fit
 from mjx_msk.resources import asset
-from mjx_msk.vision.gravity import gravity_from_person
 
 DRAWS = 24
+DETECTIONS = Path(__file__).parent / "data" / "demo_landmarks.npz"
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,14 @@ def values() -> dict:
 
 
 @pytest.fixture(scope="module")
-def fitted(recordings) -> dict:
-    return fit(recordings)
+def pipeline(recordings):
+    """Return what the pipeline saw in the same videos (``benchmarks/camera_noise.py --detect``)."""
+    return read_detections(DETECTIONS, recordings)
+
+
+@pytest.fixture(scope="module")
+def fitted(recordings, pipeline) -> dict:
+    return fit(recordings + pipeline)
 
 
 @pytest.fixture(scope="module")
@@ -41,48 +48,48 @@ def drawn(recordings, fitted):
 def test_the_shipped_file_is_what_the_recording_says(fitted, values):
     """What is chosen, not measured, stands beside it: it is never below the measured."""
     for name, value in fitted.items():
-        if name in ("log_scale_sd", "clip_log_sd"):
-            assert values[name] > value
+        if name in ("log_scale_sd", "clip_log_sd", "jitter_s"):
+            assert values[name] >= value
             continue
         flat, shipped = (jax.tree.leaves(v) for v in (value, values[name]))
         np.testing.assert_allclose(shipped, flat, rtol=6e-3, atol=1e-9)
 
 
-def test_errors_are_as_large_as_recorded(recordings, drawn):
+def test_errors_are_as_large_as_recorded(recordings, pipeline, drawn):
     """The rms by part, of all views together; visibility by quantiles.
 
     Four views are one draw of four: single parts differ by chance, hands by one hidden hand that
     one view put 10 cm off (docs/virtual_camera.md).
     """
-    real, ours = figures(recordings, absorbed(len(recordings))), figures(drawn)
+    real, ours = figures(recordings + pipeline), figures(drawn)
     for kind in ("image", "across", "depth"):
         ratio = np.array([ours[kind][n] / real[kind][n] for n in real[kind] if n.endswith(" mm")])
         assert np.exp(np.log(ratio).mean()) == pytest.approx(1.0, abs=0.12)
-        assert ratio.min() > 0.6
-        assert ratio.max() < 1.45
-    for quantile, value in real["visibility"].items():
-        assert ours["visibility"][quantile] == pytest.approx(value, abs=0.12)
+        assert ratio.min() > 0.7
+        assert ratio.max() < 1.35
+    for quantile, value in real["visibility"].items():  # the lowest is one arm of one view
+        assert ours["visibility"][quantile] == pytest.approx(value, abs=0.16)
 
 
-def test_errors_last_as_long_as_recorded(recordings, drawn):
-    """Of the metric guess a clip of 1.65 s shows less of what is constant than the model has."""
-    real, ours = figures(recordings), figures(drawn)
-    for kind, slack in (("image", 0.06), ("across", 0.17), ("depth", 0.24)):
+def test_errors_last_as_long_as_recorded(recordings, pipeline, drawn):
+    """The metric guess's errors change with the pose: half a stride, 0.5 s, turns some round.
+
+    The noise knows no pose, so that its own last longer there.
+    """
+    real, ours = figures(recordings + pipeline), figures(drawn)
+    for kind, slack in (("image", 0.06), ("across", 0.18), ("depth", 0.24)):
         for name in ("lasting", *(f"at {1e3 * lag:.0f} ms" for lag in noise_check.LAGS_S)):
             assert ours[kind][name] == pytest.approx(real[kind][name], abs=slack)
-        assert ours[kind]["limb"] == pytest.approx(real[kind]["limb"], abs=0.16)
+        assert ours[kind]["limb"] == pytest.approx(real[kind]["limb"], abs=0.14)
 
 
-def test_gravity_is_misjudged_as_in_the_recording(recordings, drawn):
+def test_gravity_is_misjudged_as_in_the_recording(recordings, pipeline, drawn):
     """Not fitted: how far the direction that is judged from the person is off in each view."""
     for v, r in enumerate(recordings):
-        truth = -r.camera_from_world[:, 2]
-        errors = [
-            np.rad2deg(np.arccos(gravity_from_person(x.metric, x.visibility**2, LANDMARKS) @ truth))
-            for x in (r, *drawn[v * DRAWS : (v + 1) * DRAWS])
-        ]
-        low, high = np.percentile(errors[1:], [0, 100])
-        assert low - 1.0 < errors[0] < high + 1.0
+        views = (r, pipeline[v], *drawn[v * DRAWS : (v + 1) * DRAWS])
+        errors = [gravity_error_deg(one) for one in views]
+        assert min(errors[2:]) - 2.0 < min(errors[:2])
+        assert max(errors[:2]) < max(errors[2:]) + 2.0
 
 
 def test_the_shipped_noise_is_complete():

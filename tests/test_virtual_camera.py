@@ -38,10 +38,15 @@ def walker(frames: int = FRAMES, speed: float = 1.2) -> np.ndarray:
     return body + travel[:, None, None] * np.array([1.0, 0.0, 0.0])
 
 
-def seen_from(placed: Placement, noise: CameraNoise, frames: int = FRAMES):
-    """Return the function from a key to what a placed camera sees of the walker."""
-    points = jnp.asarray(walker(frames))
-    return many(lambda key: see(key, noise, placed, points, dt=DT, ranges=CALIBRATED))
+@many
+def sighted(keys: jax.Array, noise: CameraNoise, placed: Placement) -> View:
+    """Return what a placed camera sees of the walker, for many keys: compiled once for all."""
+    points = jnp.asarray(walker())
+    return jax.vmap(lambda key: see(key, noise, placed, points, dt=DT, ranges=CALIBRATED))(keys)
+
+
+def keys(seed: int) -> jax.Array:
+    return jax.random.split(jax.random.key(seed), 80)
 
 
 #: A camera behind the walker.
@@ -66,9 +71,15 @@ def silent(noise) -> CameraNoise:
 
 
 @pytest.fixture(scope="module")
-def views(noise) -> View:
-    draw = many(jax.vmap(lambda key: view(key, noise, jnp.asarray(walker()), dt=DT)))
-    return jax.tree.map(np.asarray, draw(jax.random.split(jax.random.key(0), 300)))
+def draw(noise):
+    """Return the function from keys to views of the walker."""
+    one = many(jax.vmap(lambda key: view(key, noise, jnp.asarray(walker()), dt=DT)))
+    return lambda seed: jax.tree.map(np.asarray, one(jax.random.split(jax.random.key(seed), 300)))
+
+
+@pytest.fixture(scope="module")
+def views(draw) -> View:
+    return draw(0)
 
 
 def test_a_perfect_network_sees_what_the_camera_projects(silent):
@@ -79,7 +90,7 @@ def test_a_perfect_network_sees_what_the_camera_projects(silent):
     position = np.array([2.0, -4.0, 2.1])
     x = (walker() - position) @ R.T
     placed = Placement(jnp.asarray(R), jnp.asarray(position), jnp.array([9.0, 9.0]))
-    seen = seen_from(placed, silent)(jax.random.key(0))
+    seen = jax.tree.map(lambda part: part[0], sighted(keys(0), silent, placed))
     rays = undistort(np.asarray(project(x, K, lens), float), K, lens)
     np.testing.assert_allclose(seen.rays, rays, atol=2e-5)
     assert np.asarray(seen.visibility).min() > 0.999
@@ -107,9 +118,8 @@ def test_axes_of_a_looking_camera():
 def test_cameras_have_the_motion_in_the_picture():
     ranges = CameraRanges()
     points = walker()
-    draw = many(jax.vmap(lambda key: place(key, jnp.asarray(points), ranges)))
-    keys = jax.random.split(jax.random.key(1), 500)
-    placed = jax.tree.map(np.asarray, draw(keys))
+    many_places = many(jax.vmap(lambda key: place(key, jnp.asarray(points), ranges)))
+    placed = jax.tree.map(np.asarray, many_places(jax.random.split(jax.random.key(1), 500)))
     for R, position, half in zip(*placed, strict=True):
         x = (points - position) @ R.T
         assert x[..., 2].min() > 0.3
@@ -123,14 +133,13 @@ def test_cameras_have_the_motion_in_the_picture():
     assert 0.4 < lying.mean() < 0.6
 
 
-def test_views_are_finite_deterministic_and_differ(views, noise):
+def test_views_are_finite_deterministic_and_differ(views, draw):
     for name, values in views._asdict().items():
         assert np.isfinite(values).all(), name
     assert views.visibility.min() >= 0
     assert views.visibility.max() <= 1
     np.testing.assert_allclose(np.linalg.norm(views.down, axis=-1), 1.0, atol=1e-5)
-    draw = many(jax.vmap(lambda key: view(key, noise, jnp.asarray(walker()), dt=DT)))
-    again = draw(jax.random.split(jax.random.key(0), 300))
+    again = draw(0)
     np.testing.assert_array_equal(again.rays, views.rays)
     np.testing.assert_array_equal(again.down, views.down)
     assert len(np.unique(views.rays[:, 0, 0, 0])) == 300
@@ -216,7 +225,7 @@ def test_limbs_behind_the_body_are_covered():
 def test_the_person_is_lost_and_short_gaps_are_bridged(silent):
     """Bridged frames lie on the line between their neighbours, at 0.3 of the visibility."""
     lossy = silent._replace(lost_per_s=np.array(0.6), lost_s=np.array(0.2))
-    seen = jax.vmap(seen_from(BEHIND, lossy, 150))(jax.random.split(jax.random.key(5), 30))
+    seen = sighted(keys(5), lossy, BEHIND)
     visibility, rays = np.asarray(seen.visibility)[:, :, 0], np.asarray(seen.rays)[:, :, 0]
     lost, bridged = visibility == 0.0, (visibility > 0.29) & (visibility < 0.31)
     assert lost.any()
@@ -240,7 +249,7 @@ def test_episodes_have_their_rate():
 
 def test_sides_are_exchanged_by_halves(silent):
     swapping = silent._replace(swaps_per_s=np.array(1.0), swap_s=np.array(0.2))
-    seen = jax.vmap(seen_from(BEHIND, swapping))(jax.random.split(jax.random.key(0), 20))
+    seen = sighted(keys(0), swapping, BEHIND)
     elbows, knees = (
         np.asarray(seen.rays)[:, :, [LANDMARKS.index(f"{side}_{part}") for side in SIDES], 0]
         for part in ("elbow", "knee")

@@ -1,7 +1,7 @@
 """More motions out of one: mirrored, turned to another heading, warped in time.
 
-Pure functions of a clip's arrays (``moving``), for use inside a training step, under ``jit`` and
-``vmap``. They take the default model's coordinates. Mirroring and turning are exact symmetries:
+Pure functions of a clip's arrays (``clip_arrays``), for use inside a training step, under ``jit``
+and ``vmap``. They take the default model's coordinates. Mirroring and turning are exact symmetries:
 kinetics stay right. A warped motion has other accelerations, so its forces are unknown, not copied.
 """
 
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.data.clip import RATE_HZ, Clip
-from mjx_msk.data.virtual_camera import COUNTERPART
+from mjx_msk.data.landmark_tree import COUNTERPART
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.physics.root import about, root_coordinates, root_frame
 
@@ -26,7 +26,7 @@ WARP = (0.8, 1.25)
 _WARP_S = 0.5
 
 
-class Moving(NamedTuple):
+class ClipArrays(NamedTuple):
     """The arrays of a clip (``data.clip.Clip`` has their shapes and units)."""
 
     q: jax.Array
@@ -38,12 +38,13 @@ class Moving(NamedTuple):
     foot_moment: jax.Array
     contact: jax.Array
     kinetics_known: jax.Array
+    measured: jax.Array
     landmarks: jax.Array
 
 
-def moving(clip: Clip) -> Moving:
+def clip_arrays(clip: Clip) -> ClipArrays:
     """Return a clip's arrays."""
-    return Moving(*(jnp.asarray(getattr(clip, name)) for name in Moving._fields))
+    return ClipArrays(*(jnp.asarray(getattr(clip, name)) for name in ClipArrays._fields))
 
 
 def mirror_table(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +59,7 @@ def mirror_table(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     return source, np.array([-1.0 if name in _AGAINST else 1.0 for name in names])
 
 
-def mirrored(model: Model, clip: Moving) -> Moving:
+def mirrored(model: Model, clip: ClipArrays) -> ClipArrays:
     """Return the clip in a mirror that stands in the world's x-z plane: left becomes right."""
     source, sign = mirror_table(model.layout.coordinate_names)
     feet = slice(None, None, -1)
@@ -79,7 +80,7 @@ def mirrored(model: Model, clip: Moving) -> Moving:
     )
 
 
-def turned(model: Model, clip: Moving, angle: jax.Array) -> Moving:
+def turned(model: Model, clip: ClipArrays, angle: jax.Array) -> ClipArrays:
     """Return the clip turned by ``angle`` rad about the world's vertical through its origin.
 
     Velocities and accelerations of the root follow by the chain rule, its residuals by the power
@@ -116,7 +117,7 @@ def turned(model: Model, clip: Moving, angle: jax.Array) -> Moving:
     )  # fmt: skip
 
 
-def warped(key: jax.Array, clip: Moving, frames: int) -> Moving:
+def warped(key: jax.Array, clip: ClipArrays, frames: int) -> ClipArrays:
     """Return ``frames`` frames of the clip, played at a speed that wanders within ``WARP``.
 
     The clip must have at least ``1.25 frames``; where it has more, the part is drawn.
@@ -142,6 +143,7 @@ def warped(key: jax.Array, clip: Moving, frames: int) -> Moving:
         tau=zero, foot_force=nothing, foot_cop=nothing, foot_moment=nothing,
         contact=clip.contact[near],
         kinetics_known=jnp.zeros(frames, q.dtype),
+        measured=jnp.zeros(frames, q.dtype),
         landmarks=_cubic(clip.landmarks, before, share),
     )  # fmt: skip
 
@@ -159,7 +161,7 @@ def _speed(key: jax.Array, frames: int) -> tuple[jax.Array, jax.Array]:
 
 
 def _hermite(
-    clip: Moving, before: jax.Array, share: jax.Array, step: float
+    clip: ClipArrays, before: jax.Array, share: jax.Array, step: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return value, first and second derivative by time between frames, each (T, n).
 

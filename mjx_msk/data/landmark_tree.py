@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mjx_msk.vision.landmarks import NAMES
+from mjx_msk.vision.landmarks import MIRROR, NAMES
 
 #: The landmarks of the default model, in MediaPipe's order: all but the head's.
 LANDMARKS: tuple[str, ...] = NAMES[11:]
@@ -18,6 +18,11 @@ PARTS: tuple[str, ...] = ("pelvis", *PARENTS)
 _MIDDLES = {"pelvis": "hip", "trunk": "shoulder"}
 #: Places of the right and the left hip among the landmarks.
 HIPS: tuple[int, int] = (LANDMARKS.index("right_hip"), LANDMARKS.index("left_hip"))
+#: The place of each landmark's counterpart on the other side of the body. (int32, in which JAX
+#: keeps constants that were first used in float32, also when float64 comes later.)
+COUNTERPART: np.ndarray = (MIRROR[-len(LANDMARKS) :] - (len(NAMES) - len(LANDMARKS))).astype("i4")
+#: Upper (0) or lower (1) body: what a network mixes up on its own.
+HALF: np.ndarray = (np.arange(len(LANDMARKS)) >= LANDMARKS.index("left_hip")).astype(int)
 
 
 def part_of(node: str) -> str:

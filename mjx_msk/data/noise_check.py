@@ -10,8 +10,8 @@ import numpy as np
 from mjx_msk.data.camera_noise import CameraNoise, from_dict
 from mjx_msk.data.landmark_tree import LANDMARKS, PART_OF, PARTS, hangs_from
 from mjx_msk.data.multiview import Recording
-from mjx_msk.data.noise_fit import image_errors
 from mjx_msk.data.virtual_camera import CameraRanges, Placement, see
+from mjx_msk.vision.gravity import gravity_from_person
 
 #: A camera whose calibration is known, as those of the recording.
 CALIBRATED = CameraRanges(calibrated=1.0, gravity_known=0.0)
@@ -38,7 +38,9 @@ def redrawn(
         )
         rays, metric, visibility = map(np.asarray, views[:3])
         found += [
-            dataclasses.replace(r, rays=rays[i], metric=metric[i], visibility=visibility[i])
+            dataclasses.replace(
+                r, rays=rays[i], metric=metric[i], visibility=visibility[i], image_scale=1.0
+            )
             for i in range(draws)
         ]
     return found
@@ -49,16 +51,15 @@ def _views(keys, noise, place, world, dt):
     return jax.vmap(lambda k: see(k, noise, place, world, dt=dt, ranges=CALIBRATED))(keys)
 
 
-def figures(recordings: list[Recording], image_scale: float = 1.0) -> dict[str, dict[str, float]]:
+def figures(recordings: list[Recording]) -> dict[str, dict[str, float]]:
     """Return what errors are like, by kind: rms by part (mm), and how they last and spread.
 
-    ``image_scale`` makes up for what triangulation absorbed. ``image`` and ``across`` are per
-    axis. ``lasting`` is the share of the mean square that the clip's mean has, ``at 100 ms`` the
-    autocorrelation about zero, ``limb`` the correlation of wrists with elbows and of ankles with
-    knees.
+    ``image`` and ``across`` are per axis. ``lasting`` is the share of the mean square that the
+    clip's mean has, ``at 100 ms`` the autocorrelation about zero, ``limb`` the correlation of
+    wrists with elbows and of ankles with knees.
     """
     errors = {
-        "image": image_scale * np.stack([image_errors(r) for r in recordings]),
+        "image": np.stack([r.image_errors for r in recordings]),
         "metric": np.stack([r.metric - r.truth + r.hips[:, None] for r in recordings]),
     }
     kinds = {
@@ -92,3 +93,9 @@ def _of_visibility(seen: np.ndarray) -> dict[str, float]:
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt((values**2).mean()))
+
+
+def gravity_error_deg(recording: Recording) -> float:
+    """Return how far off the pipeline judges gravity from the person."""
+    judged = gravity_from_person(recording.metric, recording.visibility**2, LANDMARKS)
+    return float(np.rad2deg(np.arccos(-judged @ recording.camera_from_world[:, 2])))

@@ -1,9 +1,8 @@
 """Fitting the virtual camera's noise to recordings of one motion by several cameras.
 
 The triangulated landmarks count as the truth: what all views get wrong alike (where a detector
-believes that a hip is) stays unseen. Their error is small beside the metric guess's, but not
-beside the image's: a point that is fitted to v views takes 3 of the 2 v numbers with it, so that
-image errors come out too small by the square root of (2 v - 3) / 2 v.
+believes that a hip is) stays unseen. Recordings of one camera by several networks count as several
+recordings, but not as several views.
 """
 
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from scipy.optimize import nnls
 
 from mjx_msk.data.camera_noise import reach
 from mjx_msk.data.landmark_tree import (
+    COUNTERPART,
     LANDMARKS,
     NODES,
     PART_OF,
@@ -23,7 +23,7 @@ from mjx_msk.data.landmark_tree import (
 )
 from mjx_msk.data.multiview import Recording
 from mjx_msk.data.occlusion import cover
-from mjx_msk.data.virtual_camera import COUNTERPART, expected_guess, towards
+from mjx_msk.data.virtual_camera import expected_guess, towards
 
 #: Visibilities are taken to lie within these: the logit of more says nothing.
 _VISIBILITY = (1e-3, 0.9995)
@@ -40,15 +40,16 @@ def fit(recordings: list[Recording]) -> dict[str, Any]:
     """Return the statistics that ``camera_noise.from_dict`` reads, but for what none shows."""
     visibility = np.stack([r.visibility for r in recordings])
     truth = np.stack([r.truth for r in recordings])
-    image = absorbed(len(recordings)) * np.stack([image_errors(r) for r in recordings])
+    image = np.stack([r.image_errors for r in recordings])
     gain, scales, metric = _metric_errors(recordings)
     logit, cover_slope, far_slope, unexplained = _visibility(truth, visibility)
     dt = recordings[0].dt
+    views = len({r.camera for r in recordings})
     return {
-        "image": _field(image, visibility, dt),
-        "across": _field(metric[..., :2], visibility, dt),
-        "depth": _field(metric[..., 2:], visibility, dt),
-        "visibility": _field(unexplained[..., None], np.ones_like(visibility), dt),
+        "image": _field(image, visibility, dt, views),
+        "across": _field(metric[..., :2], visibility, dt, views),
+        "depth": _field(metric[..., 2:], visibility, dt, views),
+        "visibility": _field(unexplained[..., None], np.ones_like(visibility), dt, views),
         "gain": gain,
         "log_scale_sd": float(np.log(scales).std(ddof=1)),
         "logit": logit,
@@ -57,16 +58,6 @@ def fit(recordings: list[Recording]) -> dict[str, Any]:
         "clip_log_sd": _between_views(image, metric, visibility),
         "jitter_s": _jitter(image, truth, dt),
     }
-
-
-def absorbed(views: int) -> float:
-    """Return by how much errors against points triangulated from them come out too small."""
-    return float(np.sqrt(2 * views / (2 * views - 3)))
-
-
-def image_errors(recording: Recording) -> np.ndarray:
-    """Return how far a camera's landmarks are off, (T, L, 2) m at the landmarks' depths."""
-    return (recording.rays - _image(recording.truth)) * recording.truth[..., 2:]
 
 
 def _image(points: np.ndarray) -> np.ndarray:
@@ -146,15 +137,18 @@ def _own(errors: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
     return carried, own
 
 
-def _field(errors: np.ndarray, visibility: np.ndarray, dt: float) -> dict[str, Any]:
-    """Return a field's statistics: ``errors`` (V, T, L, k), ``visibility`` (V, T, L)."""
+def _field(errors: np.ndarray, visibility: np.ndarray, dt: float, views: int) -> dict[str, Any]:
+    """Return a field's statistics: ``errors`` (V, T, L, k), ``visibility`` (V, T, L).
+
+    ``views`` of the V recordings are of different cameras: only these chance parts.
+    """
     carried, own = _own(errors)
     unseen = 1.0 - np.einsum("nl,vtl->vtn", middles(), visibility)
     hidden = _growth(own, unseen)
     own = own / np.exp(hidden * unseen)[..., None]
     square = np.array([(own[:, :, p == PART_OF] ** 2).mean() for p in range(len(PARTS))])
     tau, share = _shares(own / np.sqrt(np.maximum(square, 1e-12))[PART_OF][:, None], dt)
-    views, frames, _, axes = errors.shape
+    _, frames, _, axes = errors.shape
     numbers = views * _SIDES * axes * max(1.0, 0.5 * frames * dt / tau)
     sd = _together(np.sqrt(square), numbers)
     return {
@@ -194,12 +188,11 @@ def _together(sd: np.ndarray, numbers: float) -> list[float]:
 def _shares(unit: np.ndarray, dt: float) -> tuple[float, list[float]]:
     """Return the time constant, and the shares of constant, slow and white variance.
 
-    ``unit`` (V, T, N, k) are errors over their spread. Their autocorrelation about zero, over the
-    power of the frames that it takes, is constant + slow exp(-lag / tau) beyond lag 0; what is
-    missing to 1 is white.
+    ``unit`` (V, T, N, k) are errors over their spread. Their autocorrelation about zero is
+    constant + slow exp(-lag / tau) beyond lag 0; what is missing to 1 is white.
     """
     lags = np.arange(1, int(_LONGEST_LAG * unit.shape[1]) + 1)
-    seen = np.array([_correlation(unit[:, :-k], unit[:, k:]) for k in lags])
+    seen = np.array([(unit[:, :-k] * unit[:, k:]).mean() for k in lags]) / (unit**2).mean()
 
     def solved(tau: float) -> tuple[np.ndarray, float]:
         return nnls(np.column_stack([np.ones(len(lags)), np.exp(-lags * dt / tau)]), seen)
@@ -209,10 +202,6 @@ def _shares(unit: np.ndarray, dt: float) -> tuple[float, list[float]]:
     white = max(1.0 - constant - slow, 0.0)
     total = constant + slow + white
     return float(tau), [constant / total, slow / total, white / total]
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2.0 * (a * b).mean() / ((a**2).mean() + (b**2).mean()))
 
 
 def _between_views(image: np.ndarray, metric: np.ndarray, visibility: np.ndarray) -> float:
@@ -230,11 +219,16 @@ def _between_views(image: np.ndarray, metric: np.ndarray, visibility: np.ndarray
 
 
 def _jitter(image: np.ndarray, truth: np.ndarray, dt: float) -> float:
-    """Return how far frames' times are off, s: what moves all landmarks along their paths.
+    """Return how far frames' times are off, s: what moves landmarks the more, the faster they are.
 
-    Slow changes are the landmarks' own errors; of the rest, second differences keep the white
-    part six-fold. Landmark noise adds to it: an upper bound.
+    A shift of the whole picture is taken out. Left and right tell the rest independently: of their
+    second differences, which keep white noise six-fold and little else, it is what both share.
     """
     path = np.gradient(_image(truth), dt, axis=1) * truth[..., 2:]
-    late = (image * path).sum((2, 3)) / (path**2).sum((2, 3))
-    return float(np.sqrt((np.diff(late, 2, axis=1) ** 2).mean() / 6.0))
+
+    def late(side: str) -> np.ndarray:
+        own = [i for i, name in enumerate(LANDMARKS) if name.startswith(side)]
+        error, speed = (x[:, :, own] - x[:, :, own].mean(2, keepdims=True) for x in (image, path))
+        return np.diff((error * speed).sum((2, 3)) / (speed**2).sum((2, 3)), 2, axis=1)
+
+    return float(np.sqrt(max((late("left") * late("right")).mean() / 6.0, 0.0)))

@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.data.camera_noise import Array, CameraNoise, episodes, own_errors, spread
-from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
+from mjx_msk.data.landmark_tree import COUNTERPART, HALF, HIPS, LANDMARKS
 from mjx_msk.data.occlusion import cover
 from mjx_msk.vision.gravity import gravity_from_person
-from mjx_msk.vision.landmarks import MIRROR
 
 #: What is nearer to the camera than this is not in its picture, m.
 _NEAREST_M = 0.2
@@ -28,9 +27,6 @@ _BRIDGED_S, _BRIDGED_VISIBILITY = 0.3, 0.3
 #: Error of a gravity direction that a calibration or a sensor gives, rad.
 _KNOWN_GRAVITY_RAD = 0.005
 _UP = np.array([0.0, 0.0, 1.0])
-COUNTERPART = MIRROR[-len(LANDMARKS) :] - (len(MIRROR) - len(LANDMARKS))
-#: Upper (0) or lower (1) body: what can be mixed up on its own.
-_HALF = (np.arange(len(LANDMARKS)) >= LANDMARKS.index("left_hip")).astype(int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +272,7 @@ def _swapped(
     exchanged = jnp.stack(
         [episodes(k, len(columns), dt, noise.swaps_per_s, noise.swap_s) for k in halves], axis=1
     )
-    return jnp.where(exchanged[:, _HALF, None], columns[:, COUNTERPART], columns)
+    return jnp.where(exchanged[:, HALF, None], columns[:, COUNTERPART], columns)
 
 
 def _bridged(
