@@ -16,7 +16,8 @@ from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets.ikt import movable
 from mjx_msk.nets.layers import Block, encode
 from mjx_msk.nets.pelvis import base_rotation, root_frame, upright_turn
-from mjx_msk.physics.kinematics import centroidal_matrix, pose
+from mjx_msk.physics.dynamics import joint_reactions
+from mjx_msk.physics.kinematics import pose
 
 FEET = 2
 #: Friction coefficient of the cone, as in ``physics.contact_forces``.
@@ -59,18 +60,18 @@ class Moving(NamedTuple):
 
 def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: jax.Array) -> Moving:
     """Return the features of a motion (T, n) of a person, ``height`` m, on the scaled ``model``."""
-    mass, gravity = jnp.sum(model.mjx.body_mass), model.mjx.opt.gravity
-    weight = mass * jnp.linalg.norm(gravity)
-
-    def placed(q):
-        p = pose(model, q)
-        return p.contacts, p.center_of_mass, centroidal_matrix(model, q)
+    mass = jnp.sum(model.mjx.body_mass)
+    weight = mass * jnp.linalg.norm(model.mjx.opt.gravity)
 
     def one(q, qd, qdd):
-        (soles, center, matrix), (speed, _, change) = jax.jvp(placed, (q,), (qd,))
-        return soles, speed, center, matrix @ qdd + change @ qd
+        soles, speed = jax.jvp(lambda q: pose(model, q).contacts, (q,), (qd,))
+        center = pose(model, q).center_of_mass
+        # what the world would have to do at the pelvis, were there no floor
+        whole = joint_reactions(model, q, qd, qdd)
+        force, at = whole.force[1], whole.point[1]
+        return soles, speed, center, force, whole.moment[1] + jnp.cross(at - center, force)
 
-    soles, speed, center, rate = jax.vmap(one)(q, qd, qdd)
+    soles, speed, center, force, turning = jax.vmap(one)(q, qd, qdd)
     rotation, position = root_frame(model, q)
     forward = rotation[:, :, 0]
     turn = upright_turn(jnp.arctan2(forward[:, 1], forward[:, 0]))
@@ -86,8 +87,8 @@ def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: j
         [
             2.0 * (q[:, free] - low) / (high - low) - 1.0, qd[:, free] / 5.0, qdd[:, free] / 100.0,
             seen(rotation[:, :, 1]), seen(qd[:, :3] @ base_rotation(model).T), qd[:, 3:root] / 5.0,
-            qdd[:, 3:root] / 100.0, seen(rate[:, :3] / weight - gravity / jnp.linalg.norm(gravity)),
-            seen(rate[:, 3:]) / (weight * height), seen(center - position) / height * 5.0,
+            qdd[:, 3:root] / 100.0, seen(force / weight),
+            seen(turning) / (weight * height), seen(center - position) / height * 5.0,
             floor[..., :2].reshape(len(q), -1) / height, 10.0 * floor[..., 2],
             seen(speed).reshape(len(q), -1),
         ],

@@ -54,6 +54,8 @@ class TrainConfig:
     """Largest global norm of a gradient."""
     noise: bool = True
     """See clips through the noise of a pose network; off for an ablation."""
+    placement_m: float = 0.01
+    """Landmarks lie this far from where the model has them, in every clip elsewhere."""
     rollout_frames: tuple[int, ...] = (1, 2, 4)
     """Lengths of the simulated windows, frames: a curriculum of equal parts of the run."""
     rollout_share: float = 0.25

@@ -31,10 +31,12 @@ from mjx_msk.train.objective import (
     DYNAMIC,
     Scene,
     Setting,
+    asked_for,
     kinematic_losses,
     kinetic_losses,
     kinetics,
-    setting,
+    limited,
+    observed,
     simulated_loss,
     total,
     wanted,
@@ -91,9 +93,10 @@ def rollout_frames(config: TrainConfig, step: int) -> int:
 class Trainer:
     """A run that can be taken up again: everything random follows from the seed and the step.
 
-    A step is four compiled programs, so that none takes minutes to compile: the windows' people and
-    what their motions ask for; what the networks say of some of them; how far a simulation of that
-    leaves the motions, with its gradient; the networks' own gradient and update.
+    A step is several compiled programs, because one takes minutes to compile: the windows' people,
+    their motions as the networks see them and what these ask for; what the networks say of some of
+    them; how far a simulation of that leaves the motions, with its gradient; the networks' own
+    gradient and update.
     """
 
     def __init__(self, config: TrainConfig, records: Records) -> None:
@@ -120,7 +123,9 @@ class Trainer:
         self.state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
         #: every so many-th window is simulated
         self.every = round(1.0 / config.rollout_share) if config.rollout_share else 0
-        self._setting = jax.jit(jax.vmap(partial(setting, self.scene, config)))
+        self._people = jax.jit(jax.vmap(self.scene.person))
+        self._observe = jax.jit(jax.vmap(partial(observed, config)))
+        self._demand = jax.jit(jax.vmap(asked_for))
         self._predict = jax.jit(self._predicted)
         self._simulate = jax.jit(jax.value_and_grad(simulated_loss, 1), static_argnums=0)
         self._update = jax.jit(self._updated, donate_argnums=0)
@@ -164,7 +169,9 @@ class Trainer:
         """Return what the inverse dynamics works on, None where it is not trained."""
         if not wanted(self.config, *DYNAMIC):
             return None
-        return self._setting(jax.random.split(key, len(batch.dt)), batch)
+        people = self._people(batch)
+        moving = self._observe(jax.random.split(key, len(batch.dt)), people, batch)
+        return Setting(people, moving, self._demand(people, batch))
 
     def _predicted(
         self, params: Any, settings: Setting, batch: Window
@@ -201,8 +208,8 @@ class Trainer:
             found = self._kinetics(params, settings, batch)
             parts |= jax.vmap(partial(kinetic_losses, self.config))(found, settings, batch)
             if pull is not None:
-                # a simulation that exploded has no useful direction
-                pull = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), pull)
+                some = jax.tree.map(lambda x: x[:: self.every], settings.moving)
+                pull = limited(pull, some)
                 along = jax.tree.map(lambda g, x: jnp.sum(g * x[:: self.every]), pull, found)
                 work += self.config.weights.forward_inverse * sum(jax.tree.leaves(along))
         means = {name: jnp.mean(x) for name, x in parts.items()}

@@ -90,7 +90,10 @@ def kinematic_losses(
 ) -> dict[str, jax.Array]:
     """Return the losses of the inverse kinematics for one window."""
     noise = scene.noise if config.noise else silent(scene.noise)
-    v = view(key, noise, w.landmarks, dt=w.dt)
+    view_key, place_key = jax.random.split(key)
+    # a network's landmark lies somewhat elsewhere on every body than on the model
+    off = config.placement_m * jax.random.normal(place_key, w.landmarks.shape[1:])
+    v = view(view_key, noise, w.landmarks + off, dt=w.dt)
     sight = sight_of(w, v)
     seen = look(sight, HIPS)
     found = ikt(scene.model, seen, sight.time, w.height)
@@ -156,11 +159,14 @@ class Setting(NamedTuple):
     asked: losses.Demand
 
 
-def setting(scene: Scene, config: TrainConfig, key: jax.Array, w: Window) -> Setting:
-    """Return one window's person, the motion as the network sees it, and what the true one asks."""
-    person = scene.person(w)
-    moving = observe(person, *shaken(key, config.motion_noise, w), w.height)
-    return Setting(person, moving, losses.demand(person, w.q, w.qd, w.qdd))
+def observed(config: TrainConfig, key: jax.Array, person: Model, w: Window) -> Moving:
+    """Return one window's motion as the network sees it: with an error, from the pelvis."""
+    return observe(person, *shaken(key, config.motion_noise, w), w.height)
+
+
+def asked_for(person: Model, w: Window) -> losses.Demand:
+    """Return what one window's motion asks for."""
+    return losses.demand(person, w.q, w.qd, w.qdd)
 
 
 def kinetics(idt: IDT, s: Setting, w: Window) -> Kinetics:
@@ -191,6 +197,29 @@ def simulated_loss(frames: int, found: Kinetics, person: Model, w: Window) -> ja
         return losses.forward_inverse(person, found, w.q, w.qd, w.dt, frames, w.known)
 
     return jnp.mean(jax.vmap(one)(found, person, w))
+
+
+def limited(pull: Kinetics, moving: Moving) -> Kinetics:
+    """Return gradients by kinetics (B, ...) whose size in each window is at most 1 / B.
+
+    Sizes are by body weight, by a tenth of weight x height for torques, by centimetres for centers
+    of pressure. A simulation that goes astray would drown everything else, and one that exploded has
+    no direction.
+    """
+    weight, height = moving.weight, moving.height
+    one = jnp.ones_like(weight)
+    scale = Kinetics(0.1 * weight * height, weight, 0.01 * one, 0.01 * weight, one)
+
+    def spread(s: jax.Array, x: jax.Array) -> jax.Array:
+        return s.reshape(-1, *[1] * (x.ndim - 1))
+
+    pull = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), pull)
+    squares = jax.tree.map(
+        lambda g, s: jnp.sum((g * spread(s, g)) ** 2, axis=tuple(range(1, g.ndim))), pull, scale
+    )
+    size = jnp.sqrt(sum(jax.tree.leaves(squares)))
+    factor = jnp.minimum(1.0, 1.0 / (len(weight) * size + 1e-12))
+    return jax.tree.map(lambda g: g * spread(factor, g), pull)
 
 
 def total(config: TrainConfig, parts: dict[str, jax.Array]) -> jax.Array:
