@@ -14,7 +14,6 @@ force on the pelvis that remains, with no ground force and with the estimated on
 that nothing could be compared. Errors that miss their bar are marked with *.
 """
 
-import csv
 import tempfile
 import time
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial import ConvexHull, QhullError
+from trials import DATA, coordinates_at, manifest
 
 from mjx_msk.compile import compile_osim, write_xml
 from mjx_msk.errors import MskError
@@ -42,7 +42,6 @@ from mjx_msk.model import Model
 from mjx_msk.osim.tables import read_table
 from mjx_msk.runtime import enable_compilation_cache
 
-DATA = (Path(__file__).resolve().parents[2] / "shared" / "data").resolve()
 CUTOFF_HZ = 6.0
 #: How much of body weight may lack between plates and the center of mass's acceleration.
 EXPLAINED_BW = 0.15
@@ -91,23 +90,22 @@ class Moving:
 def trials(data: Path) -> list[Trial]:
     """Return the trials with joint angles, and plates where they have feet to compare."""
     found = []
-    with (data / "manifest.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            folder = data / "motions" / row["dataset"] / row["subject"]
-            activity = row["activity"].split(" ")[0]
-            wanted = row["has_grf"] == "1" or activity in ("squat", "sit-to-stand")
-            if row["has_ik"] != "1" or activity not in ACTIVITIES or not wanted:
-                continue
-            if row["subject"] in NOT_FEET:
-                continue
-            forces = folder / f"{row['trial']}_grf.mot"
-            found.append(
-                Trial(
-                    name=f"{row['dataset']}/{row['subject']}/{row['trial']}", split=row["split"],
-                    activity=activity, folder=folder, angles=folder / row["ik_file"],
-                    forces=forces if forces.is_file() else None, model=row["model"],
-                )
-            )  # fmt: skip
+    for name, row in manifest(data).items():
+        folder = data / "motions" / row["dataset"] / row["subject"]
+        activity = row["activity"].split(" ")[0]
+        wanted = row["has_grf"] == "1" or activity in ("squat", "sit-to-stand")
+        if row["has_ik"] != "1" or activity not in ACTIVITIES or not wanted:
+            continue
+        if row["subject"] in NOT_FEET:
+            continue
+        forces = folder / f"{row['trial']}_grf.mot"
+        found.append(
+            Trial(
+                name=name, split=row["split"], activity=activity, folder=folder,
+                angles=folder / row["ik_file"], forces=forces if forces.is_file() else None,
+                model=row["model"],
+            )
+        )  # fmt: skip
     return found
 
 
@@ -124,13 +122,8 @@ def moving(trial: Trial, model: Model) -> Moving:
     rate = (len(table.time) - 1) / (table.time[-1] - table.time[0])
     rate = min(100.0, round(rate))
     time_s = np.arange(table.time[0], table.time[-1] + 1e-9, 1.0 / rate)
-    q = np.tile(np.asarray(model.q_default, float), (len(time_s), 1))
-    for k, name in enumerate(model.layout.coordinate_names):
-        if name in table.columns and not model.layout.locked[k]:
-            values = table.column(name)
-            if table.in_degrees and model.layout.rotational[k]:
-                values = np.radians(values)
-            q[:, k] = np.interp(time_s, table.time, values)
+    locked, default = np.array(model.layout.locked), np.asarray(model.q_default, float)
+    q = np.where(locked, default, coordinates_at(model, table, time_s))
     return Moving(model, time_s, *smooth_motion(time_s, q, CUTOFF_HZ))
 
 

@@ -12,14 +12,16 @@ at most ``--opensim-frames`` frames. Differences are over these frames and all f
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import opensim
 import tyro
 from rich.console import Console
 from rich.table import Table
+from trials import DATA
 
-from mjx_msk.fit.inverse_kinematics import track_markers
+from mjx_msk.fit.inverse_kinematics import Trial, track_markers
 from mjx_msk.fit.marker_checks import undetermined
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.points import points
@@ -28,7 +30,7 @@ from mjx_msk.model import Model
 from mjx_msk.osim.markers import read_trc
 from mjx_msk.runtime import enable_compilation_cache
 
-MOTIONS = Path(__file__).resolve().parents[2] / "shared" / "data" / "motions"
+MOTIONS = DATA / "motions"
 TRIALS = (
     "opencap/expert1/walking1",
     "opencap/expert1/squats1",
@@ -62,8 +64,21 @@ def main(args: Args) -> None:
     Console(width=200).print(table)
 
 
-def measure(trial: str, args: Args) -> list[str]:
-    """Return one row of the table."""
+class Solved(NamedTuple):
+    """A trial solved here and, its first frames, by OpenSim."""
+
+    model: Model
+    names: tuple[str, ...]  #: markers
+    ours: Trial
+    cold_s: float  #: the first call
+    warm_s: float  #: a frame
+    q: np.ndarray  #: (T', n) OpenSim's
+    error_m: np.ndarray  #: (T', m) OpenSim's
+    opensim_s: float  #: a frame
+
+
+def solved(trial: str, args: Args) -> Solved:
+    """Solve a trial's markers here and in OpenSim."""
     path = MOTIONS / f"{trial}.trc"
     osim = path.parent / "model.osim"
     model = Model.from_spec(read_model(osim))
@@ -76,26 +91,33 @@ def measure(trial: str, args: Args) -> list[str]:
         start = time.perf_counter()
         ours = track_markers(model, names, positions)
         times.append(time.perf_counter() - start)
-    frames = len(positions)
-    count = min(frames, args.opensim_frames)
+    count = min(len(positions), args.opensim_frames)
     q, error, seconds = with_opensim(
         osim, model, markers.time[:count], names, positions[:count], args.accuracy
     )
+    warm = min(times[1:]) / len(positions)
+    return Solved(model, names, ours, times[0], warm, q, error, seconds / count)
+
+
+def measure(trial: str, args: Args) -> list[str]:
+    """Return one row of the table."""
+    found = solved(trial, args)
+    model, ours, count = found.model, found.ours, len(found.q)
     free = np.array(model.layout.rotational) & ~np.array(model.layout.locked)
-    sites = np.array([model.layout.site_index[name] for name in names])
+    sites = np.array([model.layout.site_index[name] for name in found.names])
     seen = points(model, 1.0, ours.q, np.zeros(0)).by_q[:, sites]
     left_open = undetermined(model, seen, np.isfinite(ours.error_m))
     free &= ~np.isin(model.layout.coordinate_names, left_open)
-    apart = (np.rad2deg(ours.q[:count] - q) + 180.0) % 360.0 - 180.0
+    apart = (np.rad2deg(ours.q[:count] - found.q) + 180.0) % 360.0 - 180.0
     rms = np.sqrt(np.mean(apart**2, axis=0)) * free
     if args.details:
         print(trial, dict(zip(model.layout.coordinate_names, rms.round(3).tolist(), strict=True)))
-    warm, theirs = 1e6 * min(times[1:]) / frames, 1e6 * seconds / count
     return [
-        trial, str(frames), f"{ours.iterations.mean():.1f} / {ours.iterations.max()}",
-        f"{times[0]:.1f}", f"{warm:.0f}", f"{theirs:.0f}", f"{theirs / warm:.0f}",
+        trial, str(len(ours.q)), f"{ours.iterations.mean():.1f} / {ours.iterations.max()}",
+        f"{found.cold_s:.1f}", f"{1e6 * found.warm_s:.0f}", f"{1e6 * found.opensim_s:.0f}",
+        f"{found.opensim_s / found.warm_s:.0f}",
         f"{1e3 * np.sqrt(np.nanmean(ours.error_m[:count] ** 2)):.3f}",
-        f"{1e3 * np.sqrt(np.nanmean(error**2)):.3f}",
+        f"{1e3 * np.sqrt(np.nanmean(found.error_m**2)):.3f}",
         f"{np.sqrt(np.mean(apart[:, free] ** 2)):.3f}",
         f"{model.layout.coordinate_names[int(rms.argmax())]} {rms.max():.3f}",
     ]  # fmt: skip

@@ -11,7 +11,6 @@ counts the latter too.
 """
 
 import argparse
-import csv
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from trials import DATA, manifest
 
 from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.osim.tables import read_table
 from mjx_msk.pipeline import Options, Run, analyse
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TRIALS = (
     "opencap/expert1/walking1",
     "opencap/expert1/squats1",
@@ -77,7 +76,7 @@ def measure(trial: str) -> Result:
     folder = DATA / "motions" / Path(trial).parent
     name = Path(trial).name
     forces = folder / f"{name}_grf.mot"
-    row = _manifest()[trial]
+    row = manifest()[trial]
     start = time.perf_counter()
     run = Run(
         folder / f"{name}.trc",
@@ -166,12 +165,6 @@ def report(results: list[Result]) -> Table:
 
 def mean(values: dict[str, float]) -> float:
     return float(np.mean(list(values.values())))
-
-
-def _manifest() -> dict[str, dict[str, str]]:
-    with open(DATA / "manifest.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {f"{r['dataset']}/{r['subject']}/{r['trial']}": r for r in rows}
 
 
 if __name__ == "__main__":

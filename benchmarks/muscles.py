@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import opensim
 import tyro
+from trials import coordinates_at
 
 from mjx_msk.compile import compile_osim, to_xml
 from mjx_msk.fit.derivatives import smooth_motion
@@ -107,12 +108,13 @@ def _seconds(action) -> float:
     return time.process_time() - start
 
 
-def _on_coordinates(model: Model, table: Table, suffixes: tuple[str, ...] = ("",)) -> np.ndarray:
-    values = np.tile(np.asarray(model.q_default), (len(table.time), 1))
+def _moments(model: Model, table: Table) -> np.ndarray:
+    """Return the moments and forces (T, n) of OpenSim's inverse dynamics, N m and N."""
+    values = np.zeros((len(table.time), model.n))
     for i, name in enumerate(model.layout.coordinate_names):
-        for suffix in suffixes:
-            if name + suffix in table.columns:
-                values[:, i] = table.column(name + suffix)
+        for column in (f"{name}_moment", f"{name}_force"):
+            if column in table.columns:
+                values[:, i] = table.column(column)
     return values
 
 
@@ -125,9 +127,9 @@ def print_optimum(
     """
     motion = read_table(folder / "walk_ik.mot")
     moment = read_table(folder / "walk_id_opensim.sto")
-    q, qd, _ = smooth_motion(motion.time, _on_coordinates(model, motion), 6.0)
+    q, qd, _ = smooth_motion(motion.time, coordinates_at(model, motion, motion.time), 6.0)
     chosen = np.searchsorted(motion.time, moment.time[::every] - 1e-6)
-    tau = _on_coordinates(model, moment, ("_moment", "_force"))[::every]
+    tau = _moments(model, moment)[::every]
     start = time.perf_counter()
     call = jax.jit(muscle_activations).lower(model, q[chosen], qd[chosen], tau).compile()
     compiled = time.perf_counter() - start

@@ -56,26 +56,28 @@ def least_activation(moments: jax.Array, wanted: jax.Array, reserve: jax.Array) 
     def residual(y: jax.Array, A: jax.Array, b: jax.Array) -> jax.Array:
         return y + A @ jnp.clip(A.T @ y, 0.0, 1.0) - b
 
-    def energy(y: jax.Array) -> jax.Array:
-        s = A.T @ y
-        inside = jnp.clip(s, 0.0, 1.0)
-        return 0.5 * y @ y + jnp.sum(inside * s - 0.5 * inside**2) - b @ y
-
     def curvature(y: jax.Array) -> jax.Array:
         s = A.T @ y
         return regular(eye + (A * ((s > 0.0) & (s < 1.0))) @ A.T)
 
     def newton(f, start: jax.Array) -> jax.Array:
-        lengths = 0.5 ** jnp.arange(_HALVINGS, dtype=b.dtype)
-
         def step(state: tuple) -> tuple:
             y, _, count = state
             way = -jax.scipy.linalg.solve(curvature(y), f(y), assume_a="pos")
-            energies = jax.vmap(lambda h: energy(y + h * way))(lengths)
-            slope = f(y) @ way
-            enough = energies <= energy(y) + 1e-4 * lengths * slope
-            best = jnp.where(enough.any(), jnp.argmax(enough), jnp.argmin(energies))
-            moved = y + lengths[best] * way
+
+            def slope(length: jax.Array) -> jax.Array:  # of the dual, which is convex
+                return f(y + length * way) @ way
+
+            def halve(_: int, ends: tuple) -> tuple:
+                low, high = ends
+                middle = 0.5 * (low + high)
+                rises = slope(middle) > 0.0
+                return jnp.where(rises, low, middle), jnp.where(rises, middle, high)
+
+            one = jnp.ones((), b.dtype)
+            low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(one), one))
+            far = slope(one) > -0.5 * slope(jnp.zeros_like(one))
+            moved = y + jnp.where(far, 0.5 * (low + high), one) * way
             return moved, jnp.max(jnp.abs(f(moved))), count + 1
 
         tolerance = 1e-12 if b.dtype == jnp.float64 else 1e-5
