@@ -17,15 +17,13 @@ from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.train.ground import belt_velocity, floor_offset, shifted_over_time
 from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, Explained, Moving, Plates, explained
-from mjx_msk.train.marked import follow_markers
+from mjx_msk.train.marked import SHORTEST_S, follow_markers
 from mjx_msk.train.published import Published, Skeleton
 from mjx_msk.train.sizes import Size, Sizer
 from mjx_msk.train.variants import draw, transferred
 
 #: Cutoff of the low-pass filter on coordinates, Hz (as ``pipeline`` filters markers).
 CUTOFF_HZ = 6.0
-#: A shorter motion shows nothing, s.
-_SHORTEST_S = 0.3
 #: Joint centres further off than this on average are another body's, m.
 _CENTRES_M = 0.06
 #: Of somebody whose mass nobody measured, kg/m^2.
@@ -79,7 +77,9 @@ class ClipMaker:
         q = shifted_over_time(model, posed.q, carried(posed.time))
         up = np.array([0.0, 0.0, -floor_offset(model, posed.time, q)])
         time, motion = resampled(posed.time, shifted(model, q, up))
-        plates = Plates(trial.forces, trial.loads, time, carried(time)) if trial.forces else None
+        plates = None
+        if trial.forces and (trial.mass_kg or trial.model):  # else they belong to another weight
+            plates = Plates(trial.forces, trial.loads, time, carried(time))
         forces = explained(model, motion, plates)
         return self._clip(
             trial, person.size, model, motion, forces,
@@ -166,7 +166,7 @@ class ClipMaker:
         """Return a published motion on the default model, with the hips where they were."""
         assert trial.time is not None
         assert trial.q is not None
-        if trial.time[-1] - trial.time[0] < _SHORTEST_S:
+        if trial.time[-1] - trial.time[0] < SHORTEST_S:
             raise MskError("the motion is too short.", where=trial.name)
         if not np.isfinite(trial.q).all():
             raise MskError("the motion has gaps.", where=trial.name)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.trial import Trial
 from mjx_msk.errors import MskError
 from mjx_msk.fit.clock import evenly
@@ -15,6 +16,8 @@ from mjx_msk.train.sizes import Size, Sizer
 
 #: Stature of somebody of whom nothing is known, m, before the markers have been seen.
 _FIRST_HEIGHT_M = 1.72
+#: A shorter motion shows nothing, s.
+SHORTEST_S = 0.3
 #: A frame counts where this share of the points that are known is seen.
 _SEEN = 0.75
 #: A motion holds with at least so many points, ...
@@ -68,7 +71,7 @@ def _error(trial: Trial, fit: MarkerFit) -> float:
 
 
 def _points(trial: Trial) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-    """Return even times (T,), names and places (T, m, 3) of the longest stretch seen well."""
+    """Return times (T,) at ``RATE_HZ``, names and places (T, m, 3) of the longest good stretch."""
     if trial.markers is None:
         raise MskError("there is neither a motion nor a marker file.", where=trial.name)
     known = known_points(trial.markers.names)
@@ -86,5 +89,10 @@ def _points(trial: Trial) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
             where=trial.name,
         )
     start, end = max(runs, key=lambda run: run[1] - run[0])
-    time, positions = evenly(trial.markers.time[start:end], positions[start:end])
-    return time, names, positions
+    given, positions = evenly(trial.markers.time[start:end], positions[start:end])
+    if given[-1] - given[0] < SHORTEST_S:
+        raise MskError("the markers are seen together too briefly.", where=trial.name)
+    time = given[0] + np.arange(int((given[-1] - given[0]) * RATE_HZ + 1e-6) + 1) / RATE_HZ
+    flat = positions.reshape(len(given), -1)
+    resampled = np.column_stack([np.interp(time, given, column) for column in flat.T])
+    return time, names, resampled.reshape(len(time), -1, 3)
