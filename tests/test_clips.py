@@ -19,6 +19,7 @@ from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.osim.markers import Markers
+from mjx_msk.osim.tables import read_table
 from mjx_msk.train.clips import ClipMaker
 from mjx_msk.train.ground import belt_velocity, shifted_over_time
 from mjx_msk.train.published import Published
@@ -258,3 +259,20 @@ def test_prepare_keeps_what_is_done_and_skips_what_is_bad(shared_data, tmp_path,
     assert set(records.entries[0].sources) == {
         "squat_ik.mot", "model.osim", "squat_grf.mot", "squat_loads.csv",
     }  # fmt: skip
+
+
+def test_moments_of_a_real_walk_are_opensims(maker, shared_data):
+    """Measured frames of a published walk beside OpenSim's inverse dynamics on its own model."""
+    folder = shared_data / "motions/opencap/expert1"
+    (listed,) = [one for one in list_folder(folder) if one.name == "expert1/walking1"]
+    (clip,) = maker.clips(listed.read())
+    reference = read_table(folder / "walking1_id_opensim.sto")
+    time = read_table(folder / "walking1_ik.mot").time[0] + np.arange(len(clip)) / RATE_HZ
+    measured = clip.measured > 0
+    assert measured.mean() > 0.8
+    for name in ("hip_flexion_r", "hip_adduction_l", "knee_angle_r", "ankle_angle_l"):
+        expected = np.interp(time, reference.time, reference.column(f"{name}_moment"))[measured]
+        found = clip.tau[measured, maker.generic.layout.coordinate_index[name]]
+        # theirs: unfiltered forces, and another distribution of mass in the trunk
+        assert np.abs(found - expected).mean() < 0.04 * clip.mass_kg, name
+        assert np.corrcoef(found, expected)[0, 1] > 0.97, name
