@@ -68,8 +68,8 @@ def _on_its_feet(opensim, path: Path, bend: np.ndarray) -> tuple[tuple[str, ...]
         pose = {"pelvis_tx": PLACE[0], "pelvis_tz": PLACE[1], "pelvis_ty": 1.0,
                 "pelvis_rotation": TURN}  # fmt: skip
         for side in "rl":
-            pose |= {f"hip_flexion_{side}": angle, f"knee_angle_{side}": 2 * angle,
-                     f"knee_angle_{side}_beta": 2 * angle, f"ankle_angle_{side}": angle}  # fmt: skip
+            pose |= {f"{joint}_{side}": angle for joint in ("hip_flexion", "ankle_angle")}
+            pose |= {f"knee_angle_{side}{end}": 2 * angle for end in ("", "_beta")}
         for _ in range(2):
             for name, value in pose.items():
                 coordinates[name].setValue(state, float(value), False)

@@ -1,18 +1,25 @@
-"""From a recorded trial to clips: sizes, angles, places and forces against OpenSim and C MuJoCo."""
+"""From a recorded trial to clips: sizes, places and forces against OpenSim and C MuJoCo."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
 import squat_trial as made
 
+from mjx_msk.cli.main import main
 from mjx_msk.compile.writer import follow
 from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.folder import list_folder
+from mjx_msk.data.records import Records
 from mjx_msk.errors import MskError
 from mjx_msk.fit.derivatives import smooth_motion
 from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.fit.subject import generic_spec, scaled_spec
+from mjx_msk.osim.markers import Markers
+from mjx_msk.osim.tables import read_table
 from mjx_msk.train.clips import ClipMaker
 from mjx_msk.train.ground import belt_velocity, shifted_over_time
 from mjx_msk.train.published import Published
@@ -158,7 +165,7 @@ def test_joint_forces_are_the_c_engines(maker, clips):
                 clip.foot_cop[t, foot], mj.body(name).id, tau,
             )  # fmt: skip
         columns = np.array([
-            (full(mj, maker, clip.q[[t]] + h * e) - full(mj, maker, clip.q[[t]] - h * e))[0] / (2 * h)
+            np.subtract(*(full(mj, maker, clip.q[[t]] + s * e)[0] for s in (h, -h))) / (2 * h)
             for e in np.eye(maker.generic.n)
         ])  # fmt: skip
         np.testing.assert_allclose(clip.tau[t], columns @ tau, atol=0.5)
@@ -194,3 +201,78 @@ def test_older_models_bend_their_knees_the_other_way(shared_data):
     assert backwards == {f"{n}_angle_{s}" for n in ("knee", "mtp") for s in "rl"}
     with pytest.raises(MskError, match="cannot be a whole person: it lacks pelvis_tz"):
         Published(shared_data / "models/gait10dof18musc.osim")
+
+
+def test_markers_alone_give_the_motion_and_the_size(maker, trial, clips):
+    """Markers that the C engine puts on the person's body, under names of another laboratory."""
+    clip = clips[0]
+    mj = body(clip)
+    data = mujoco.MjData(mj)
+    names = {
+        "ASI": "ASIS", "PSI": "PSIS", "LFC": "knee", "MFC": "mknee", "LMAL": "ankle",
+        "MMAL": "mankle", "CAL": "calc", "TOE": "toe", "MT5": "5meta", "ACR": "Shoulder",
+        "LEL": "elbow_lat", "MEL": "elbow_med", "FAradius": "wrist_radius", "FAulna": "wrist_ulna",
+    }  # fmt: skip
+    sites = {
+        f"{s}_{theirs}": mj.site(f"{s}{own}").id for own, theirs in names.items() for s in "RL"
+    }
+    places = []
+    for row in full(mj, maker, clip.q):
+        data.qpos[:] = row
+        mujoco.mj_kinematics(mj, data)
+        places.append(data.site_xpos[list(sites.values())].copy())
+    time = np.arange(len(clip)) / RATE_HZ
+    markers = Markers(time, (*sites, "unknown"), np.pad(places, ((0, 0), (0, 1), (0, 0))), RATE_HZ)
+    bare = replace(trial, q=None, time=None, model=None, markers=markers, forces=(), height_m=None)
+    (found,) = maker.clips(bare)
+    assert found.force_source == "consistent"
+    # nobody measured the stature: it is what the bones add up to, and habit pulls at it
+    assert found.height_m == pytest.approx(clip.height_m, rel=0.03)
+    length = {n: np.exp(c.log_segments) * c.base for n, c in (("found", found), ("real", clip))}
+    np.testing.assert_allclose(length["found"], length["real"], rtol=0.05)
+    for name in ("knee_angle_r", "hip_flexion_l", "pelvis_rotation"):
+        i = maker.generic.layout.coordinate_index[name]
+        np.testing.assert_allclose(found.q[:, i], clip.q[:, i], atol=np.deg2rad(3.0))
+    few = replace(bare, markers=replace(markers, names=tuple(f"m{i}" for i in range(29))))
+    with pytest.raises(MskError, match="only 0 markers have known places"):
+        maker.clips(few)
+
+
+def test_prepare_keeps_what_is_done_and_skips_what_is_bad(shared_data, tmp_path, capsys, trial):
+    root = Path(trial.provenance["files"][0]).parents[3]
+    rows = (root / "manifest.csv").read_text(encoding="utf-8")
+    bad = "made,someone,maria,train,lost,walk,lost_ik.mot,model.osim,72,\n"
+    (root / "manifest.csv").write_text(rows + bad, encoding="utf-8")
+    for expected in ("1 trials prepared, 0 kept, 1 left out", "0 trials prepared, 1 kept, 1 left"):
+        with pytest.raises(SystemExit) as end:
+            main(["data", "prepare", str(root), "-o", str(tmp_path / "out"), "--variants", "1"])
+        assert end.value.code == 0
+        said = capsys.readouterr()
+        assert expected in said.out
+        assert "made/someone/lost: " in said.err
+        assert "lost_ik.mot: no such file." in said.err
+    assert [line.split()[:3] for line in said.out.splitlines()[1:3]] == [
+        ["train", "all", "2"], ["train", "squat", "2"],
+    ]  # fmt: skip
+    records = Records(tmp_path / "out")
+    assert [c.name for c in records] == ["made/someone/squat", "made/someone/squat#1"]
+    assert set(records.entries[0].sources) == {
+        "squat_ik.mot", "model.osim", "squat_grf.mot", "squat_loads.csv",
+    }  # fmt: skip
+
+
+def test_moments_of_a_real_walk_are_opensims(maker, shared_data):
+    """Measured frames of a published walk beside OpenSim's inverse dynamics on its own model."""
+    folder = shared_data / "motions/opencap/expert1"
+    (listed,) = [one for one in list_folder(folder) if one.name == "expert1/walking1"]
+    (clip,) = maker.clips(listed.read())
+    reference = read_table(folder / "walking1_id_opensim.sto")
+    time = read_table(folder / "walking1_ik.mot").time[0] + np.arange(len(clip)) / RATE_HZ
+    measured = clip.measured > 0
+    assert measured.mean() > 0.8
+    for name in ("hip_flexion_r", "hip_adduction_l", "knee_angle_r", "ankle_angle_l"):
+        expected = np.interp(time, reference.time, reference.column(f"{name}_moment"))[measured]
+        found = clip.tau[measured, maker.generic.layout.coordinate_index[name]]
+        # theirs: unfiltered forces, and another distribution of mass in the trunk
+        assert np.abs(found - expected).mean() < 0.04 * clip.mass_kg, name
+        assert np.corrcoef(found, expected)[0, 1] > 0.97, name

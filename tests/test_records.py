@@ -69,9 +69,13 @@ def test_long_recordings_get_shards_of_their_own(tmp_path):
 
 
 def test_a_run_goes_on_where_it_was_stopped(tmp_path):
-    with pytest.raises(KeyboardInterrupt), Writer(tmp_path, CONTENTS) as writer:
-        writer.add("lab/walk", "k", {}, [clip(), clip(variant=1)])
-        raise KeyboardInterrupt
+    def stopped():
+        with Writer(tmp_path, CONTENTS) as writer:
+            writer.add("lab/walk", "k", {}, [clip(), clip(variant=1)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     with Writer(tmp_path, CONTENTS) as writer:
         assert writer.has("lab/walk", "k")
         assert not writer.has("lab/walk", "other")

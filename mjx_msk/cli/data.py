@@ -16,9 +16,11 @@ class Data:
     action: tyro.conf.Positional[Literal["prepare"]]
     """prepare: write the records of a folder of trials."""
     root: tyro.conf.Positional[Path]
-    """Folder of trials: with a manifest.csv, or with .mot, .trc and .osim files."""
+    """Folder of the data set."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the records."""
+    dataset: Literal["folder", "opencap", "movi", "bedlam", "addbiomechanics"] = "folder"
+    """How it is laid out; 'folder': .mot, .trc and .osim files, with or without a manifest.csv."""
     variants: int = 0
     """How many other bodies each training motion is put on, with forces of their own."""
     seed: int = 0
@@ -28,16 +30,20 @@ class Data:
         """Prepare every trial; one that fails does not stop the others."""
         with terminal.progress(str(self.root)) as on_stage:
             on_stage("starting", 0, 0)
-            from mjx_msk.data.folder import list_folder
+            from mjx_msk.data.datasets import list_trials
             from mjx_msk.data.records import Records
             from mjx_msk.runtime import enable_compilation_cache
             from mjx_msk.train.prepare import prepare, table
 
             enable_compilation_cache()
             done = prepare(
-                list_folder(self.root), self.out, variants=self.variants, seed=self.seed,
-                on_stage=on_stage, on_skip=lambda name, why: terminal.error(f"{name}: {why}"),
-            )  # fmt: skip
+                list_trials(self.dataset, self.root),
+                self.out,
+                variants=self.variants,
+                seed=self.seed,
+                on_stage=on_stage,
+                on_skip=lambda name, why: terminal.error(f"{name}: {why}"),
+            )
         if done.made + done.kept:
             for line in table(Records(self.out)):
                 terminal.say(line)

@@ -38,7 +38,7 @@ class Clip:
     dataset: str = ""
     variant: int = 0  #: 0 the person recorded; else the same motion on another body
     belt_m_s: float = 0.0  #: a treadmill's speed, which was added to the travel
-    centres_error_m: float = 0.0  #: rms distance of joint centres to the published model's
+    centres_error_m: float = 0.0  #: from the published joint centres, rms, or markers, median
 
     def __len__(self) -> int:
         return len(self.q)

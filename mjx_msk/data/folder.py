@@ -1,7 +1,8 @@
 """Trials in plain OpenSim files: a folder with a ``manifest.csv``, or just ``.mot`` and ``.osim``.
 
 With a manifest: one row a trial, ``dataset, subject, trial`` and, where they are known, ``person``,
-``split``, ``activity``, ``ik_file``, ``model``, ``mass_kg``, ``height_m``; the files are
+``split``, ``activity``, ``ik_file``, ``model``, ``mass_kg``, ``height_m``; a model whose name ends
+in ``generic.osim`` is nobody's and is left out. The files are
 ``[motions/]<dataset>/<subject>/<trial>.trc``, ``<trial>_grf.mot``, ``<trial>_loads.csv``. Without:
 every motion ``X_ik.mot`` or ``X.mot`` and every ``X.trc``, each folder holding one person, whose
 model is the folder's (or the next one's above) only ``.osim``.
@@ -31,6 +32,8 @@ _NEEDED = ("dataset", "subject", "trial")
 TRANSLATIONS = ("_tx", "_ty", "_tz")
 #: What motions are called beside ``X.mot``, published ones first.
 _MOTION_ENDINGS = ("_ik", "_ik_opensim", "")
+#: An unscaled model, which says nothing of a person.
+_NOBODYS = "generic.osim"
 _NO_MOTIONS = ("_grf", "_forces")
 
 
@@ -119,7 +122,7 @@ def _rows(manifest: Path) -> Iterator[_Files]:
             folder=folder,
             trial=row["trial"],
             motion=folder / motion if motion else None,
-            model=folder / model if model else None,
+            model=folder / model if model and not model.endswith(_NOBODYS) else None,
             mass_kg=_number(row.get("mass_kg"), where),
             height_m=_number(row.get("height_m"), where),
             provenance={k: row[k] for k in ("license", "source_repo", "notes") if row.get(k)},

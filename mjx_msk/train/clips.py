@@ -17,25 +17,18 @@ from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import LANDMARK_PREFIX, Model
 from mjx_msk.train.ground import belt_velocity, floor_offset, shifted_over_time
 from mjx_msk.train.loads import CONSISTENT, PLATES, STANDING_N, Explained, Moving, Plates, explained
+from mjx_msk.train.marked import SHORTEST_S, follow_markers
 from mjx_msk.train.published import Published, Skeleton
 from mjx_msk.train.sizes import Size, Sizer
 from mjx_msk.train.variants import draw, transferred
 
 #: Cutoff of the low-pass filter on coordinates, Hz (as ``pipeline`` filters markers).
 CUTOFF_HZ = 6.0
-#: A shorter motion shows nothing, s.
-_SHORTEST_S = 0.3
 #: Joint centres further off than this on average are another body's, m.
 _CENTRES_M = 0.06
+#: Of somebody whose mass nobody measured, kg/m^2.
+_USUAL_BMI = 23.0
 _COMPARED = ("femur", "tibia", "talus", "toes", "humerus", "ulna", "hand")
-
-
-class Posed(NamedTuple):
-    """A motion on the default model, in the published one's world, before smoothing."""
-
-    time: np.ndarray  #: (T,) s, even
-    q: np.ndarray  #: (T, n)
-    error_m: float  #: root mean square distance of joint centres to the published model's
 
 
 @dataclass(eq=False)
@@ -45,7 +38,7 @@ class ClipMaker:
     generic: Model = field(default_factory=lambda: Model.from_spec(generic_spec()))
 
     def __post_init__(self) -> None:
-        self._people: dict[tuple[Path, float | None, float | None], _Person] = {}
+        self._last: tuple[object, tuple[_Person, Published]] | None = None
         self._spec = generic_spec()
         self._sizer = Sizer(self.generic)
 
@@ -65,17 +58,16 @@ class ClipMaker:
 
         Raises ``MskError`` where the trial has no usable motion.
         """
-        person = self._person(trial)
-        found = [self._recorded(trial, person)]
+        person, posed = self._posed(trial)
+        found = [self._recorded(trial, person, posed)]
         if trial.split != "val":
             rng = np.random.default_rng() if rng is None else rng
             for number in range(1, variants + 1):
                 found.append(self._variant(trial, person, found[0], number, rng))
         return found
 
-    def _recorded(self, trial: Trial, person: "_Person") -> Clip:
+    def _recorded(self, trial: Trial, person: "_Person", posed: "_Posed") -> Clip:
         """Return the motion of the person recorded, on a floor at z = 0."""
-        posed = self._posed(trial, person)
         model = person.model
         belt = belt_velocity(model, posed.time, posed.q)
 
@@ -85,7 +77,9 @@ class ClipMaker:
         q = shifted_over_time(model, posed.q, carried(posed.time))
         up = np.array([0.0, 0.0, -floor_offset(model, posed.time, q)])
         time, motion = resampled(posed.time, shifted(model, q, up))
-        plates = Plates(trial.forces, trial.loads, time, carried(time)) if trial.forces else None
+        plates = None
+        if trial.forces and (trial.mass_kg or trial.model):  # else they belong to another weight
+            plates = Plates(trial.forces, trial.loads, time, carried(time))
         forces = explained(model, motion, plates)
         return self._clip(
             trial, person.size, model, motion, forces,
@@ -140,69 +134,76 @@ class ClipMaker:
             centres_error_m=error_m,
         )
 
-    def _person(self, trial: Trial) -> "_Person":
-        """Return the person of a trial: the published model, and the default one in its size."""
-        if trial.q is None or trial.time is None:
-            raise MskError("there is no published motion.", where=trial.name)
-        if trial.model is None:
-            raise MskError("there is no model of the person.", where=trial.name)
-        key = (trial.model, trial.mass_kg, trial.height_m)
-        if key not in self._people:
-            published = Published(trial.model)
+    def _posed(self, trial: Trial) -> tuple["_Person", "_Posed"]:
+        """Return the person of a trial and the motion on the default model in its size."""
+        published = None if trial.model is None else self._published_person(trial, trial.model)
+        if trial.q is None:
+            size = None if published is None else published[0].size
+            model = self.generic if published is None else published[0].model
+            found = follow_markers(trial, model, self._sizer, size)
+            person = published[0] if published else self._sized(found.size, trial.mass_kg)
+            return person, _Posed(found.time, found.q, found.error_m)
+        if published is None:
+            raise MskError("there is a motion, but no model that it belongs to.", where=trial.name)
+        return published[0], self._published_motion(trial, *published)
+
+    def _published_person(self, trial: Trial, path: Path) -> tuple["_Person", Published]:
+        """Return the default model in the size of a published one, and that one."""
+        key = (path, trial.mass_kg, trial.height_m)
+        if self._last is None or self._last[0] != key:
+            published = Published(path)
             size = self._sizer.fit(published.distances(), trial.height_m)
             mass = trial.mass_kg or published.skeleton.mass_kg
-            spec = scaled_spec(self._spec, size.base, size.log_segments, mass)
-            person = _Person(published, size, Model.from_spec(spec), Skeleton.of(spec))
-            self._people = {key: person}
-        return self._people[key]
+            self._last = key, (self._sized(size, mass), published)
+        return self._last[1]
 
-    def _posed(self, trial: Trial, person: "_Person") -> Posed:
-        """Return the trial's motion on the person's default model."""
+    def _sized(self, size: Size, mass_kg: float | None) -> "_Person":
+        mass = mass_kg or _USUAL_BMI * size.height_m**2
+        spec = scaled_spec(self._spec, size.base, size.log_segments, mass)
+        return _Person(size, Model.from_spec(spec), Skeleton.of(spec))
+
+    def _published_motion(self, trial: Trial, person: "_Person", published: Published) -> "_Posed":
+        """Return a published motion on the default model, with the hips where they were."""
         assert trial.time is not None
         assert trial.q is not None
-        if trial.time[-1] - trial.time[0] < _SHORTEST_S:
+        if trial.time[-1] - trial.time[0] < SHORTEST_S:
             raise MskError("the motion is too short.", where=trial.name)
         if not np.isfinite(trial.q).all():
             raise MskError("the motion has gaps.", where=trial.name)
-        time, published = evenly(trial.time, trial.q)
+        time, given = evenly(trial.time, trial.q)
         names = person.model.layout.coordinate_names
         q = np.tile(np.asarray(person.model.q_default, float), (len(time), 1))
-        for name, sign in person.published.signs.items():
+        for name, sign in published.signs.items():
             if name in trial.coordinate_names:
-                column = published[:, trial.coordinate_names.index(name)]
-                q[:, names.index(name)] = sign * column
-        place, turn = person.published.skeleton.poses(trial.coordinate_names, published)
-        pelvis = person.published.skeleton.bodies["pelvis"]
+                q[:, names.index(name)] = sign * given[:, trial.coordinate_names.index(name)]
+        place, turn = published.skeleton.poses(trial.coordinate_names, given)
+        pelvis = published.skeleton.bodies["pelvis"]
         q = with_root_pose(person.model, q, turn[:, pelvis], place[:, pelvis])
-        q = shifted_over_time(person.model, q, self._hips_apart(person, q, place))
-        error = self._centres(person, q, place)
+        ours = person.skeleton.poses(names, q)[0]
+        theirs, own = published.skeleton.bodies, person.skeleton.bodies
+        hips = [f"femur_{side}" for side in "rl"]
+        apart = place[:, [theirs[n] for n in hips]] - ours[:, [own[n] for n in hips]]
+        shift = apart.mean(axis=1)
+        compared = [n for stem in _COMPARED for n in (f"{stem}_r", f"{stem}_l") if n in theirs]
+        gap = place[:, [theirs[n] for n in compared]] - ours[:, [own[n] for n in compared]]
+        error = float(np.sqrt(np.mean(np.sum((gap - shift[:, None]) ** 2, axis=-1))))
         if error > _CENTRES_M:
             raise MskError(
-                f"on the default model the joints are {1e3 * error:.0f} mm from the published ones",
+                f"on the default model joints are {1e3 * error:.0f} mm from the published ones.",
                 where=trial.name,
             )
-        return Posed(time, q, error)
+        return _Posed(time, shifted_over_time(person.model, q, shift), error)
 
-    def _hips_apart(self, person: "_Person", q: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Return what (T, 3) the published hips' middle is from the default model's."""
-        ours = person.skeleton.poses(person.model.layout.coordinate_names, q)[0]
-        middle = [
-            0.5 * (p[:, s["femur_r"]] + p[:, s["femur_l"]])
-            for p, s in ((place, person.published.skeleton.bodies), (ours, person.skeleton.bodies))
-        ]
-        return middle[0] - middle[1]
 
-    def _centres(self, person: "_Person", q: np.ndarray, place: np.ndarray) -> float:
-        ours = person.skeleton.poses(person.model.layout.coordinate_names, q)[0]
-        theirs = person.published.skeleton.bodies
-        names = [f"{n}_{s}" for n in _COMPARED for s in "rl" if f"{n}_{s}" in theirs]
-        gap = ours[:, [person.skeleton.bodies[n] for n in names]]
-        gap = gap - place[:, [theirs[n] for n in names]]
-        return float(np.sqrt(np.mean(np.sum(gap**2, axis=-1))))
+class _Posed(NamedTuple):
+    """A motion on the default model, in the recording's world, before smoothing."""
+
+    time: np.ndarray  #: (T,) s, even
+    q: np.ndarray  #: (T, n)
+    error_m: float  #: how far it is from what was published
 
 
 class _Person(NamedTuple):
-    published: Published
     size: Size
     model: Model  #: the default one in this size
     skeleton: Skeleton  #: the same

@@ -12,6 +12,7 @@ from mjx_msk.fit.derivatives import lowpass
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import Kinetics, estimated_loads, joint_forces
 from mjx_msk.fit.points import places
+from mjx_msk.fit.root import root_pose
 from mjx_msk.fit.seat import loads_beside_seat, seated
 from mjx_msk.fit.soles import sole_middles, sole_touch
 from mjx_msk.model import Model
@@ -23,8 +24,12 @@ PLATES, CONSISTENT = "plates", "consistent"
 FORCE_CUTOFF_HZ = 12.0
 #: A foot that carries more than this stands, N.
 STANDING_N = 20.0
-#: Forces explain a motion when they leave the pelvis less than this share of body weight.
-RESIDUAL_BW = 0.15
+#: Forces explain a motion when they leave the pelvis less than this share of body weight, and less
+#: than this share of body weight x 1 m of moment. Measured forces leave 0.12 and 0.055 in 95 % of
+#: the training people's walking.
+RESIDUAL_BW, RESIDUAL_BW_M = 0.15, 0.08
+#: A pelvis that is not this much higher than on the seat may still sit, m.
+_OFF_SEAT_M = 0.03
 #: A loaded foot that is higher than this stands on something else than the floor, m.
 _RAISED_M = 0.06
 #: Frames this near to one that nothing explains are not believed either, s.
@@ -92,6 +97,8 @@ def _consistent(model: Model, motion: Moving) -> Explained:
     kinetics = joint_forces(model, *motion, loads)
     known = _balanced(model, kinetics)
     if (seat := seated(model, q, kinetics, dt)).any():
+        height = root_pose(model, q)[1][:, 2]
+        seat |= height < np.median(height[seat]) + _OFF_SEAT_M
         loads = loads_beside_seat(model, q, pushing, seat, dt)
         kinetics = joint_forces(model, *motion, loads)
         known = _balanced(model, kinetics) & ~seat
@@ -132,7 +139,10 @@ def _smooth(plate: ForcePlate) -> ForcePlate:
 
 
 def _balanced(model: Model, kinetics: Kinetics) -> np.ndarray:
-    """Return when (T,) the pelvis's residual force is small."""
+    """Return when (T,) the pelvis's residual force and moment are small."""
     weight = float(np.sum(model.mjx.body_mass)) * float(np.linalg.norm(model.mjx.opt.gravity))
-    force = np.linalg.norm(np.nan_to_num(kinetics.residual_force, nan=np.inf), axis=1)
-    return force < RESIDUAL_BW * weight
+    force, moment = (
+        np.linalg.norm(np.nan_to_num(r, nan=np.inf), axis=1) / weight
+        for r in (kinetics.residual_force, kinetics.residual_moment)
+    )
+    return (force < RESIDUAL_BW) & (moment < RESIDUAL_BW_M)

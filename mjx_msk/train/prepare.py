@@ -19,7 +19,7 @@ from mjx_msk.resources import DEFAULT_MODEL, asset
 from mjx_msk.train.clips import ClipMaker
 
 #: Raised when clips are made differently, so that older ones are made again.
-METHOD = 2
+METHOD = 3
 
 OnStage = Callable[[str, int, int], None]
 

@@ -71,6 +71,10 @@ class Sizer:
         """Return the standing height of the stretched model, m."""
         return float(self._measured(np.concatenate([[np.log(base)], log_segments]))[-1])
 
+    def distances(self, base: float, log_segments: np.ndarray) -> np.ndarray:
+        """Return ``DISTANCES`` (d,) m of the stretched model."""
+        return self._measured(np.concatenate([[np.log(base)], log_segments]))[:-1]
+
     def fit(self, wanted: np.ndarray, height_m: float | None) -> Size:
         """Return the size at which joint centres are as far apart as ``wanted`` (d,) m says.
 
