@@ -223,7 +223,7 @@ class Trainer:
         slope, parts = gradient(state.params, key, batch, settings, pull)
         change, memory = self.optimizer.update(slope, state.optimizer, state.params)
         params = optax.apply_updates(state.params, change)
-        parts |= {"gradient": optax.global_norm(slope)}
+        parts |= {"gradient": optax.tree.norm(slope)}
         return Progress(params, memory, state.step + 1), parts
 
 

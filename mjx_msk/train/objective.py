@@ -203,8 +203,8 @@ def limited(pull: Kinetics, moving: Moving) -> Kinetics:
     """Return gradients by kinetics (B, ...) whose size in each window is at most 1 / B.
 
     Sizes are by body weight, by a tenth of weight x height for torques, by centimetres for centers
-    of pressure. A simulation that goes astray would drown everything else, and one that exploded has
-    no direction.
+    of pressure. A simulation that goes astray would drown everything else, and one that exploded
+    has no direction.
     """
     weight, height = moving.weight, moving.height
     one = jnp.ones_like(weight)

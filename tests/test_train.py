@@ -1,0 +1,222 @@
+"""Training: its config, its windows, what it does to the loss, and going on after a stop."""
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from made_records import write_records
+
+from mjx_msk.data.records import Records
+from mjx_msk.errors import MskError
+from mjx_msk.fit.subject import generic_spec
+from mjx_msk.model import Model
+from mjx_msk.nets import losses
+from mjx_msk.nets.idt import IDTConfig, Kinetics
+from mjx_msk.nets.ikt import IKTConfig
+from mjx_msk.nets.weights import load_weights
+from mjx_msk.train.config import TrainConfig, Weights, read_config
+from mjx_msk.train.loop import METRICS, rollout_frames, train
+from mjx_msk.train.windows import Windows
+
+SMALL = {
+    "ikt": IKTConfig(landmark_width=8, landmark_blocks=1, landmark_heads=2, width=16, blocks=1, heads=2),
+    "idt": IDTConfig(width=16, blocks=1, heads=2),
+    "batch": 2, "frames": 6, "rollout_frames": (1,), "warmup_steps": 2,
+}  # fmt: skip
+#: Kinematics alone: what is not about physics is tested without its programs.
+NO_PHYSICS = Weights(
+    torques=0.0, ground_forces=0.0, pressure_centers=0.0, contact=0.0, residual=0.0,
+    forward_inverse=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Path:
+    return write_records(tmp_path_factory.mktemp("records") / "r")
+
+
+def rows(folder: Path) -> list[tuple[int, str, str, str]]:
+    with (folder / METRICS).open(newline="") as file:
+        return [(int(r["step"]), r["split"], r["metric"], r["value"]) for r in csv.DictReader(file)]
+
+
+# --- config ----------------------------------------------------------------------------------
+
+
+def test_a_config_is_read_beside_its_folders(tmp_path):
+    (tmp_path / "c.toml").write_text(
+        'data = "records"\nout = "/elsewhere"\nsteps = 3\n[weights]\ntorques = 0\n[idt]\nwidth = 32\n'
+    )
+    config = read_config(tmp_path / "c.toml")
+    assert (config.data, config.out) == (tmp_path / "records", Path("/elsewhere"))
+    assert (config.steps, config.weights.torques, config.idt.width) == (3, 0, 32)
+    json.dumps(config.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('data = "r"\n', "out"),
+        ('data = "r"\nout = "o"\nstepz = 3\n', "stepz"),
+        ('data = "r"\nout = "o"\nsteps = "many"\n', "steps"),
+        ('data = "r"\nout = "o"\n[weights]\ntorque = 1\n', "torque"),
+        ('data = "r"\nout = "o"\nsteps = 0\n', "at least 1"),
+        ('data = "r"\nout = "o"\nframes = 4\n', "rollout_frames"),
+        ("data = [", "config"),
+        ("\x00\xff", "config"),
+    ],
+)
+def test_a_wrong_config_is_said_so(tmp_path, text, said):
+    (tmp_path / "c.toml").write_text(text, encoding="latin-1")
+    with pytest.raises(MskError, match=said) as error:
+        read_config(tmp_path / "c.toml")
+    assert error.value.where == str(tmp_path / "c.toml")
+
+
+def test_the_example_is_a_config():
+    read_config(Path(__file__).parents[1] / "examples/train.toml")
+
+
+def test_the_curriculum_has_equal_parts():
+    config = TrainConfig(data=Path(), out=Path(), steps=9, rollout_frames=(1, 3, 5))
+    assert [rollout_frames(config, step) for step in range(9)] == [1] * 3 + [3] * 3 + [5] * 3
+
+
+# --- windows ---------------------------------------------------------------------------------
+
+
+def test_windows_are_drawn_by_seed_and_step(records):
+    clips = [c for c in Records(records) if c.split == "train"]
+    windows = Windows(clips, 6, (1, 2), range(22))
+    a, b, c = (windows.draw(0, step, 8) for step in (5, 5, 6))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert np.any(np.asarray(a.q) != np.asarray(c.q))
+    knee = Records(records).contents.coordinate_names.index("knee_angle_r")
+    slope = np.gradient(np.asarray(a.q)[..., knee], axis=1) / np.asarray(a.dt)[:, None]
+    np.testing.assert_allclose(slope[:, 1:-1], np.asarray(a.qd)[:, 1:-1, knee], atol=0.3)
+    assert set(np.round(60 * np.asarray(a.dt))) == {1.0, 2.0}
+
+
+# --- the simulation in the loss --------------------------------------------------------------
+
+
+def test_the_simulation_reproduces_a_motion_from_its_own_forces(records):
+    """And by how much it does not, grows with an error of one torque."""
+    spec = generic_spec()
+    for muscle in list(spec.actuators):
+        spec.delete(muscle)
+    model = Model.from_spec(spec)
+    clip = next(c for c in Records(records) if c.split == "val")
+    q, qd, tau, force, cop = (
+        jnp.asarray(x[:9]) for x in (clip.q, clip.qd, clip.tau, clip.foot_force, clip.foot_cop)
+    )
+    knee = model.layout.coordinate_index["knee_angle_r"]
+    known = jnp.ones(9)
+
+    @jax.jit
+    def far(extra):
+        found = Kinetics(
+            tau.at[:, knee].add(extra), force, cop, jnp.zeros_like(force), jnp.zeros((9, 2))
+        )
+        return losses.forward_inverse(model, found, q, qd, jnp.array(1 / 60), 2, known)
+
+    own, off, further = (float(far(x)) for x in (0.0, 20.0, 40.0))
+    assert own < 0.02
+    assert own < off < further
+    step = 2.0  # N m; single precision
+    slope = (far(20.0 + step) - far(20.0 - step)) / (2 * step)
+    np.testing.assert_allclose(jax.grad(far)(20.0), slope, rtol=0.02)
+
+
+# --- the loop --------------------------------------------------------------------------------
+
+
+def test_a_short_training_lowers_the_loss(records, tmp_path):
+    config = TrainConfig(
+        data=records, out=tmp_path, steps=12, learning_rate=0.01, log_every=1, validate_every=100,
+        **SMALL,
+    )  # fmt: skip
+    heard: list[int] = []
+    weights = train(config, lambda step, steps, found: heard.append(step))
+    assert heard == list(range(1, 13))
+    found = rows(tmp_path)
+    names = {metric for _, split, metric, _ in found if split == "train"}
+    assert names >= {f.name for f in dataclasses.fields(Weights)}
+    assert {split for _, split, _, _ in found} == {"train", "val"}
+
+    def total(step: int) -> float:
+        values = {m: float(v) for s, split, m, v in found if s == step and split == "train"}
+        return sum(getattr(config.weights, m) * values[m] for m in vars(config.weights))
+
+    assert np.isfinite([float(v) for *_, v in found]).all()
+    assert np.mean([total(s) for s in (10, 11, 12)]) < 0.8 * np.mean([total(s) for s in (1, 2)])
+    load_weights(weights, Model.from_spec(generic_spec()))
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):
+    config = TrainConfig(
+        data=records, out=tmp_path / "whole", steps=4, log_every=1, checkpoint_every=2,
+        validate_every=100, weights=NO_PHYSICS, **SMALL,
+    )  # fmt: skip
+    whole = train(config)
+
+    def stop(step: int, steps: int, found: dict) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    parted = dataclasses.replace(config, out=tmp_path / "parted")
+    with pytest.raises(KeyboardInterrupt):
+        train(parted, stop)
+    assert not (tmp_path / "parted/weights.safetensors").exists()
+    again = train(parted)
+    assert rows_but_time(tmp_path / "parted") == rows_but_time(tmp_path / "whole")
+    model = Model.from_spec(generic_spec())
+    a, b = (load_weights(path, model) for path in (whole, again))
+    from flax import nnx
+
+    for x, y in zip(jax.tree.leaves(nnx.state(a)), jax.tree.leaves(nnx.state(b)), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def rows_but_time(folder: Path) -> list[tuple[int, str, str, str]]:
+    return sorted(row for row in rows(folder) if row[2] != "s_per_step")
+
+
+def test_eight_devices_do_what_one_does(records, tmp_path):
+    """Eight simulated ones, in a process of its own."""
+    code = (
+        "import sys, json, jax\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from test_train import NO_PHYSICS, SMALL\n"
+        "from mjx_msk.data.records import Records\n"
+        "from mjx_msk.train.config import TrainConfig\n"
+        "from mjx_msk.train.loop import Trainer\n"
+        "config = TrainConfig(data=Path(sys.argv[1]), out=Path(sys.argv[2]), steps=2,\n"
+        "                     weights=NO_PHYSICS, **SMALL | {'batch': 8})\n"
+        "trainer = Trainer(config, Records(config.data))\n"
+        "parts = [{k: float(v) for k, v in trainer.step().items()} for _ in range(2)]\n"
+        "print(json.dumps([len(jax.devices()), parts]))\n"
+    )
+    found = []
+    for devices in (1, 8):
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(records), str(tmp_path), str(Path(__file__).parent)],
+            capture_output=True, text=True, check=True, env=os.environ | {"XLA_FLAGS": flags},
+        )  # fmt: skip
+        found.append(json.loads(done.stdout))
+    assert [count for count, _ in found] == [1, 8]
+    for one, eight in zip(found[0][1], found[1][1], strict=True):
+        for name, value in one.items():
+            np.testing.assert_allclose(eight[name], value, rtol=2e-3, err_msg=name)
