@@ -193,3 +193,18 @@ def test_one_muscle_has_a_closed_form(solved):
     expected[:, 5] = (40 * 20 / 1601, 1.0, 0.0, 0.0, 40 * 30 / 1601, 1.0)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     np.testing.assert_allclose(slope[[0, 1, 2, 4], 5], (40 / 1601, 0, 0, 40 / 1601), atol=1e-12)
+
+
+def test_every_problem_comes_to_its_end(solved):
+    """Muscles from weak to far too strong, moments from none to beyond reach: the slope is 0.
+
+    That of ``|a|^2 + |b - A a|^2`` for activations between their bounds, and outward for others.
+    """
+    rng, cases = np.random.default_rng(1), 500
+    A = rng.normal(size=(cases, 8, 20)) * 10.0 ** rng.uniform(-1, 3, (cases, 1, 20))
+    b = rng.normal(size=(cases, 8)) * 10.0 ** rng.uniform(-1, 4, (cases, 1))
+    a = np.asarray(solved(A, b, 0 * b)[0])
+    slope = a - np.einsum("cij,ci->cj", A, b - np.einsum("cij,cj->ci", A, a))
+    slope = np.where(a <= 0, np.minimum(slope, 0), np.where(a >= 1, np.maximum(slope, 0), slope))
+    size = 1.0 + np.abs(np.einsum("cij,ci->cj", A, b)).max(axis=1)
+    assert (np.abs(slope).max(axis=1) / size).max() < 1e-8

@@ -25,7 +25,7 @@ from mjx_msk.physics.paths import muscle_paths, spanned
 
 #: N m or N: what a reserve of one gives. Reserves are as cheap as activation there.
 RESERVE = 1.0
-_NEWTON, _HALVINGS = 60, 12
+_NEWTON, _HALVINGS = 60, 30
 
 
 class StaticOptimization(NamedTuple):
