@@ -22,7 +22,6 @@ from mjx_msk.osim.markers import Markers
 from mjx_msk.osim.tables import read_table
 from mjx_msk.train.clips import ClipMaker
 from mjx_msk.train.ground import belt_velocity, shifted_over_time
-from mjx_msk.train.published import Published
 
 pytest.importorskip("opensim")
 
@@ -193,14 +192,6 @@ def test_a_belt_is_seen_from_standing_feet(maker, clips):
     wanted = np.array([-1.2, 0.3, 0.0])
     carried = shifted_over_time(model, clip.q, time[:, None] * wanted)
     np.testing.assert_allclose(belt_velocity(model, time, carried), wanted[:2], atol=0.05)
-
-
-def test_older_models_bend_their_knees_the_other_way(shared_data):
-    found = Published(shared_data / "models/gait2354_simbody.osim")
-    backwards = {name for name, sign in found.signs.items() if sign < 0}
-    assert backwards == {f"{n}_angle_{s}" for n in ("knee", "mtp") for s in "rl"}
-    with pytest.raises(MskError, match="cannot be a whole person: it lacks pelvis_tz"):
-        Published(shared_data / "models/gait10dof18musc.osim")
 
 
 def test_markers_alone_give_the_motion_and_the_size(maker, trial, clips):
