@@ -16,9 +16,9 @@ from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import FRICTION, IDTConfig, observe
 from mjx_msk.nets.ikt import IKTConfig, movable
-from mjx_msk.nets.pelvis import root_coordinates, root_frame
 from mjx_msk.nets.sight import Sight, look
 from mjx_msk.nets.weights import Networks, load_weights, save_weights
+from mjx_msk.physics.root import root_coordinates, root_frame
 
 T, L = 6, 22
 SMALL = (

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from made_records import write_records
 
 from mjx_msk.data.records import Records
@@ -23,11 +25,13 @@ from mjx_msk.nets.idt import IDTConfig, Kinetics
 from mjx_msk.nets.ikt import IKTConfig
 from mjx_msk.nets.weights import load_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
-from mjx_msk.train.loop import METRICS, rollout_frames, train
+from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, train
 from mjx_msk.train.windows import Windows
 
 SMALL = {
-    "ikt": IKTConfig(landmark_width=8, landmark_blocks=1, landmark_heads=2, width=16, blocks=1, heads=2),
+    "ikt": IKTConfig(
+        landmark_width=8, landmark_blocks=1, landmark_heads=2, width=16, blocks=1, heads=2
+    ),
     "idt": IDTConfig(width=16, blocks=1, heads=2),
     "batch": 2, "frames": 6, "rollout_frames": (1,), "warmup_steps": 2,
 }  # fmt: skip
@@ -36,6 +40,20 @@ NO_PHYSICS = Weights(
     torques=0.0, ground_forces=0.0, pressure_centers=0.0, contact=0.0, residual=0.0,
     forward_inverse=0.0,
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(tmp_path_factory) -> Iterator[None]:
+    """Keep compiled programs for the next run that is the same."""
+    before = {
+        name: getattr(jax.config, name)
+        for name in ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    }
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +71,8 @@ def rows(folder: Path) -> list[tuple[int, str, str, str]]:
 
 def test_a_config_is_read_beside_its_folders(tmp_path):
     (tmp_path / "c.toml").write_text(
-        'data = "records"\nout = "/elsewhere"\nsteps = 3\n[weights]\ntorques = 0\n[idt]\nwidth = 32\n'
+        'data = "records"\nout = "/elsewhere"\nsteps = 3\n'
+        "[weights]\ntorques = 0\n[idt]\nwidth = 32\n"
     )
     config = read_config(tmp_path / "c.toml")
     assert (config.data, config.out) == (tmp_path / "records", Path("/elsewhere"))
@@ -182,8 +201,6 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):
     assert rows_but_time(tmp_path / "parted") == rows_but_time(tmp_path / "whole")
     model = Model.from_spec(generic_spec())
     a, b = (load_weights(path, model) for path in (whole, again))
-    from flax import nnx
-
     for x, y in zip(jax.tree.leaves(nnx.state(a)), jax.tree.leaves(nnx.state(b)), strict=True):
         np.testing.assert_array_equal(x, y)
 
@@ -198,25 +215,26 @@ def test_eight_devices_do_what_one_does(records, tmp_path):
         "import sys, json, jax\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[3])\n"
-        "from test_train import NO_PHYSICS, SMALL\n"
-        "from mjx_msk.data.records import Records\n"
-        "from mjx_msk.train.config import TrainConfig\n"
-        "from mjx_msk.train.loop import Trainer\n"
-        "config = TrainConfig(data=Path(sys.argv[1]), out=Path(sys.argv[2]), steps=2,\n"
-        "                     weights=NO_PHYSICS, **SMALL | {'batch': 8})\n"
-        "trainer = Trainer(config, Records(config.data))\n"
-        "parts = [{k: float(v) for k, v in trainer.step().items()} for _ in range(2)]\n"
-        "print(json.dumps([len(jax.devices()), parts]))\n"
+        "from test_train import first_steps\n"
+        "found = first_steps(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "print(json.dumps([len(jax.devices()), found]))\n"
     )
-    found = []
-    for devices in (1, 8):
-        flags = f"--xla_force_host_platform_device_count={devices}"
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(records), str(tmp_path), str(Path(__file__).parent)],
-            capture_output=True, text=True, check=True, env=os.environ | {"XLA_FLAGS": flags},
-        )  # fmt: skip
-        found.append(json.loads(done.stdout))
-    assert [count for count, _ in found] == [1, 8]
-    for one, eight in zip(found[0][1], found[1][1], strict=True):
-        for name, value in one.items():
-            np.testing.assert_allclose(eight[name], value, rtol=2e-3, err_msg=name)
+    flags = "--xla_force_host_platform_device_count=8"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(records), str(tmp_path), str(Path(__file__).parent)],
+        capture_output=True, text=True, check=True, env=os.environ | {"XLA_FLAGS": flags},
+    )  # fmt: skip
+    count, eight = json.loads(done.stdout)
+    assert (count, len(jax.devices())) == (8, 1)
+    for ours, theirs in zip(first_steps(records, tmp_path), eight, strict=True):
+        for name, value in ours.items():
+            np.testing.assert_allclose(theirs[name], value, rtol=2e-3, err_msg=name)
+
+
+def first_steps(records: Path, out: Path) -> list[dict[str, float]]:
+    """Return the metrics of two steps with one window a device, if there are eight."""
+    config = TrainConfig(
+        data=records, out=out, steps=2, weights=NO_PHYSICS, **SMALL | {"batch": 8}
+    )  # fmt: skip
+    trainer = Trainer(config, Records(records))
+    return [{k: float(v) for k, v in trainer.step().items()} for _ in range(2)]

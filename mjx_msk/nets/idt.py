@@ -15,9 +15,9 @@ from flax import nnx
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets.ikt import movable
 from mjx_msk.nets.layers import Block, encode
-from mjx_msk.nets.pelvis import base_rotation, root_frame, upright_turn
 from mjx_msk.physics.dynamics import joint_reactions
 from mjx_msk.physics.kinematics import pose
+from mjx_msk.physics.root import about, base_rotation, root_frame
 
 FEET = 2
 #: Friction coefficient of the cone, as in ``physics.contact_forces``.
@@ -74,7 +74,7 @@ def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: j
     soles, speed, center, force, turning = jax.vmap(one)(q, qd, qdd)
     rotation, position = root_frame(model, q)
     forward = rotation[:, :, 0]
-    turn = upright_turn(jnp.arctan2(forward[:, 1], forward[:, 0]))
+    turn = about(jnp.arctan2(forward[:, 1], forward[:, 0]), 2)
 
     def seen(v: jax.Array) -> jax.Array:
         return jnp.einsum("txy,t...x->t...y", turn, v)

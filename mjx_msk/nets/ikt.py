@@ -15,8 +15,8 @@ from flax import nnx
 
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets.layers import Block, encode
-from mjx_msk.nets.pelvis import orthonormal, root_coordinates
 from mjx_msk.nets.sight import FRAME_FEATURES, LANDMARK_FEATURES, Seen
+from mjx_msk.physics.root import root_coordinates
 
 #: Segments stay within this of their usual share of stature (log).
 _SEGMENT_REACH = 0.3
@@ -122,6 +122,15 @@ def _start(model: Model, usual: np.ndarray | None, count: int) -> jax.Array:
     return jnp.asarray(bias, jnp.float32)
 
 
+def _orthonormal(six: jax.Array) -> jax.Array:
+    """Return rotations (..., 3, 3) from six numbers: two columns (Zhou et al. 2019, sec. 4.2)."""
+    a, b = six[..., :3], six[..., 3:]
+    x = a / jnp.linalg.norm(a, axis=-1, keepdims=True)
+    b = b - jnp.sum(x * b, axis=-1, keepdims=True) * x
+    y = b / jnp.linalg.norm(b, axis=-1, keepdims=True)
+    return jnp.stack([x, y, jnp.cross(x, y)], axis=-1)
+
+
 def _decoded(
     model: Model, seen: Seen, pose: jax.Array, clip: jax.Array, height: jax.Array
 ) -> Motion:
@@ -130,7 +139,7 @@ def _decoded(
     six, moved = pose[:, :6], pose[:, 6:10]
     joints = low + (high - low) * jax.nn.sigmoid(pose[:, 10 : 10 + len(free)])
     spread = pose[:, 10 + len(free) :]
-    pelvis = orthonormal(six)
+    pelvis = _orthonormal(six)
     above = _HEIGHT_SCALE_M * jax.nn.softplus(clip[-1] + 0.3)
     position = seen.place * jnp.exp(moved[:, :1]) + height * moved[:, 1:]
     position = position.at[:, 2].add(above)

@@ -4,6 +4,7 @@ import csv
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -240,25 +241,30 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Path:
     with ocp.CheckpointManager((config.out / "checkpoints").resolve(), options=options) as kept:
         if (last := kept.latest_step()) is not None:
             trainer.state = kept.restore(last, args=ocp.args.StandardRestore(trainer.state))
-        log = Metrics(config.out, int(trainer.state.step))
-        start, first = time.perf_counter(), int(trainer.state.step)
-        for number in range(first + 1, config.steps + 1):
-            parts = trainer.step()
-            last_one = number == config.steps
-            if number % config.log_every == 0 or last_one or number == first + 1:
-                found = {name: float(value) for name, value in parts.items()}
-                found["s_per_step"] = (time.perf_counter() - start) / (number - first)
-                log.write(number, "train", found)
-                on_step(number, config.steps, found)
-            if number % config.validate_every == 0 or last_one:
-                log.write(number, "val", trainer.validate())
-            if number % config.checkpoint_every == 0 or last_one:
-                kept.save(number, args=ocp.args.StandardSave(trainer.state))
-        kept.wait_until_finished()
-        log.close()
+        with closing(Metrics(config.out, int(trainer.state.step))) as log:
+            _run(trainer, kept, log, on_step)
     path = config.out / "weights.safetensors"
     save_weights(path, trainer.networks(), config.to_dict())
     return path
+
+
+def _run(trainer: Trainer, kept: ocp.CheckpointManager, log: "Metrics", on_step: OnStep) -> None:
+    """Take the steps that are left."""
+    config = trainer.config
+    start, first = time.perf_counter(), int(trainer.state.step)
+    for number in range(first + 1, config.steps + 1):
+        parts = trainer.step()
+        last_one = number == config.steps
+        if number % config.log_every == 0 or last_one or number == first + 1:
+            found = {name: float(value) for name, value in parts.items()}
+            found["s_per_step"] = (time.perf_counter() - start) / (number - first)
+            log.write(number, "train", found)
+            on_step(number, config.steps, found)
+        if number % config.validate_every == 0 or last_one:
+            log.write(number, "val", trainer.validate())
+        if number % config.checkpoint_every == 0 or last_one:
+            kept.save(number, args=ocp.args.StandardSave(trainer.state))
+    kept.wait_until_finished()
 
 
 class Metrics:

@@ -15,9 +15,9 @@ from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
 from mjx_msk.nets.ikt import IKT
-from mjx_msk.nets.pelvis import root_coordinates, root_frame, upright_turn
 from mjx_msk.nets.sight import Seen, Sight, look
 from mjx_msk.physics.points import marker_positions
+from mjx_msk.physics.root import about, root_coordinates, root_frame
 from mjx_msk.physics.scaling import scale, stretch
 from mjx_msk.train.config import TrainConfig
 from mjx_msk.train.windows import Window
@@ -72,7 +72,7 @@ def level_truth(scene: Scene, w: Window, seen: Seen, v: View) -> tuple[jax.Array
     The frame keeps the believed heading and stands truly upright, its floor under the camera at 0.
     """
     M = seen.level_from_camera @ v.camera_from_world
-    turn = upright_turn(jnp.arctan2(M[1, 0] - M[0, 1], M[0, 0] + M[1, 1]))
+    turn = about(jnp.arctan2(M[1, 0] - M[0, 1], M[0, 0] + M[1, 1]), 2)
     rotation, position = root_frame(scene.model, w.q)
     flat = jnp.array([1.0, 1.0, 0.0])
     root = root_coordinates(scene.model, turn @ rotation, (position - v.position * flat) @ turn.T)
