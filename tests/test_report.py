@@ -180,7 +180,8 @@ def test_a_browser_draws_every_plot_and_asks_for_nothing(page_file, tmp_path):
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert complaints == []
     drawn = panels(full())
-    expected = 1 + sum(len(drawn[section]) for section in ("legs", "moments", "ground"))
+    sections = ("legs", "moments", "ground", "muscles", "loads")
+    expected = 1 + sum(len(drawn[section]) for section in sections)
     assert len(re.findall(r'class="plot[^"]*js-plotly-plot"', done.stdout)) == expected
     assert done.stdout.count('<g class="scatterlayer') == expected
     assert "alert(1)</script><img" not in done.stdout

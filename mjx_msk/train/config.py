@@ -5,7 +5,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dacite
 
@@ -67,10 +67,6 @@ class TrainConfig:
     checkpoint_every: int = 500
     log_every: int = 20
     validate_every: int = 500
-    distributed: bool = False
-    """Several hosts: JAX finds them by its usual environment (``jax.distributed``)."""
-    precision: Literal["default", "float32", "highest"] = "default"
-    """Of matrix products, in JAX's words."""
     weights: Weights = field(default_factory=Weights)
     ikt: IKTConfig = field(default_factory=IKTConfig)
     idt: IDTConfig = field(default_factory=IDTConfig)
