@@ -8,6 +8,7 @@ from flax import nnx
 from scipy.optimize import linprog
 from scipy.spatial.transform import Rotation
 
+from mjx_msk.data.augment import ClipArrays, turned
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.errors import MskError
 from mjx_msk.fit.root import root_pose
@@ -153,20 +154,21 @@ def test_forces_push_inside_the_soles_and_the_cone(default, networks):
 
 
 def test_where_one_walks_to_does_not_matter(default, networks):
-    q, _, _ = moved(default)
-    turn = Rotation.from_rotvec([0.0, 0.0, 1.1]).as_matrix()
-    rotation, position = root_frame(default, q)
-    away = q.at[:, :ROOT_COORDINATES].set(
-        root_coordinates(default, turn @ rotation, position @ turn.T + jnp.array([2.0, -1.0, 0.0]))
+    q, qd, qdd = moved(default)
+    feet, alone = jnp.zeros((T, 2, 3)), jnp.zeros(T)
+    own = ClipArrays(
+        q, qd, qdd, qd, feet, feet, feet, feet[..., 0], alone, alone, jnp.zeros((T, L, 3))
     )
-    still = jnp.zeros_like(q)  # speeds of Euler's angles depend on the heading
+    away = turned(default, own, jnp.array(1.1))
+    turn = Rotation.from_rotvec([0.0, 0.0, 1.1]).as_matrix()
     there, here = (
-        networks.idt(default, observe(default, x, still, still, HEIGHT), jnp.arange(T) / 30)
-        for x in (away, q)
+        networks.idt(default, observe(default, c.q, c.qd, c.qdd, HEIGHT), jnp.arange(T) / 30)
+        for c in (away, own)
     )
     np.testing.assert_allclose(there.force, here.force @ turn.T, atol=0.5)  # N
     np.testing.assert_allclose(there.tau, here.tau, atol=0.05)
     np.testing.assert_allclose(there.contact, here.contact, atol=1e-3)
+    assert np.abs(np.asarray(there.force) - here.force).max() > 10.0
 
 
 def test_a_turn_is_half_a_turn_at_most(default):

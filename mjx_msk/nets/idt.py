@@ -12,12 +12,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from mjx_msk.model import ROOT_COORDINATES, Model
+from mjx_msk.model import Model
 from mjx_msk.nets.ikt import movable
 from mjx_msk.nets.layers import Block, encode
 from mjx_msk.physics.dynamics import joint_reactions
 from mjx_msk.physics.kinematics import pose
-from mjx_msk.physics.root import about, base_rotation, root_frame
+from mjx_msk.physics.points import point_motion
+from mjx_msk.physics.root import about, root_frame
 
 FEET = 2
 #: Friction coefficient of the cone, as in ``physics.contact_forces``.
@@ -69,9 +70,11 @@ def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: j
         # what the world would have to do at the pelvis, were there no floor
         whole = joint_reactions(model, q, qd, qdd)
         force, at = whole.force[1], whole.point[1]
-        return soles, speed, center, force, whole.moment[1] + jnp.cross(at - center, force)
+        turning = whole.moment[1] + jnp.cross(at - center, force)
+        pelvis = point_motion(model, q, qd, qdd, jnp.array([1]), jnp.zeros((1, 3)))
+        return soles, speed, center, force, turning, jax.tree.map(lambda x: x[0], pelvis)
 
-    soles, speed, center, force, turning = jax.vmap(one)(q, qd, qdd)
+    soles, speed, center, force, turning, pelvis = jax.vmap(one)(q, qd, qdd)
     rotation, position = root_frame(model, q)
     forward = rotation[:, :, 0]
     turn = about(jnp.arctan2(forward[:, 1], forward[:, 0]), 2)
@@ -81,13 +84,13 @@ def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: j
 
     free = movable(model)
     low, high = model.q_range[free].T
-    root = ROOT_COORDINATES
     floor = seen(soles - position[:, None] * jnp.array([1.0, 1.0, 0.0]))
     features = jnp.concatenate(
         [
             2.0 * (q[:, free] - low) / (high - low) - 1.0, qd[:, free] / 5.0, qdd[:, free] / 100.0,
-            seen(rotation[:, :, 1]), seen(qd[:, :3] @ base_rotation(model).T), qd[:, 3:root] / 5.0,
-            qdd[:, 3:root] / 100.0, seen(force / weight),
+            seen(rotation[:, :, 1]), seen(pelvis.velocity), seen(pelvis.acceleration) / 10.0,
+            seen(pelvis.angular_velocity) / 5.0, seen(pelvis.angular_acceleration) / 100.0,
+            seen(force / weight),
             seen(turning) / (weight * height), seen(center - position) / height * 5.0,
             floor[..., :2].reshape(len(q), -1) / height, 10.0 * floor[..., 2],
             seen(speed).reshape(len(q), -1),
@@ -101,7 +104,7 @@ def observe(model: Model, q: jax.Array, qd: jax.Array, qdd: jax.Array, height: j
 def feature_count(model: Model) -> int:
     """Return how many features ``observe`` makes."""
     joints, soles = len(movable(model)), len(model.layout.contact_names)
-    return 3 * joints + 3 + 3 + 3 + 3 + 3 + 3 + 3 + 2 * soles + soles + 3 * soles + 2
+    return 3 * joints + 8 * 3 + 6 * soles + 2
 
 
 class IDT(nnx.Module):

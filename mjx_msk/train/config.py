@@ -54,6 +54,8 @@ class TrainConfig:
     """Largest global norm of a gradient."""
     noise: bool = True
     """See clips through the noise of a pose network; off for an ablation."""
+    drawn_poses: int = 256
+    """People who stand still in drawn poses, for coverage."""
     placement_m: float = 0.01
     """Landmarks lie this far from where the model has them, in every clip elsewhere."""
     rollout_frames: tuple[int, ...] = (1, 2, 4)

@@ -1,6 +1,7 @@
 """The training loop: steps, metrics, checkpoints, and going on after an interruption."""
 
 import csv
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -37,11 +38,13 @@ from mjx_msk.train.objective import (
     kinetic_losses,
     kinetics,
     limited,
+    mirrored_half,
     observed,
     simulated_loss,
     total,
     wanted,
 )
+from mjx_msk.train.poses import drawn_clips
 from mjx_msk.train.windows import Window, Windows
 
 #: Windows that validation looks at, and their seed.
@@ -71,6 +74,11 @@ def scene() -> Scene:
 def usual_pose(clips: list[Clip]) -> np.ndarray:
     """Return the mean coordinates (n,) of clips."""
     return np.mean(np.concatenate([clip.q for clip in clips]), axis=0)
+
+
+def ordered(clip: Clip, columns: list[int]) -> Clip:
+    """Return a clip with the landmarks of ``columns`` alone."""
+    return dataclasses.replace(clip, landmarks=clip.landmarks[:, columns])
 
 
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
@@ -104,8 +112,12 @@ class Trainer:
         self.config, self.scene = config, scene()
         train, val = ([c for c in records if c.split == split] for split in ("train", "val"))
         columns = [records.contents.landmark_names.index(name) for name in LANDMARKS]
-        self.windows = Windows(train, config.frames, config.strides, columns)
-        self.val = Windows(val, config.frames, config.strides, columns) if val else None
+        train = [ordered(clip, columns) for clip in train]
+        length = (config.frames - 1) * max(config.strides) + 1
+        drawn = drawn_clips(self.scene, train, config.drawn_poses, length, config.seed)
+        self.windows = Windows([*train, *drawn], config.frames, config.strides)
+        val = [ordered(clip, columns) for clip in val]
+        self.val = Windows(val, config.frames, config.strides) if val else None
         networks = Networks(
             config.ikt, config.idt, self.scene.model, usual=usual_pose(train),
             dtype=jnp.bfloat16 if config.mixed_precision else jnp.float32,
@@ -124,6 +136,7 @@ class Trainer:
         self.state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
         #: every so many-th window is simulated
         self.every = round(1.0 / config.rollout_share) if config.rollout_share else 0
+        self._mirror = jax.jit(jax.vmap(partial(mirrored_half, self.scene)))
         self._people = jax.jit(jax.vmap(self.scene.person))
         self._observe = jax.jit(jax.vmap(partial(observed, config)))
         self._demand = jax.jit(jax.vmap(asked_for))
@@ -141,6 +154,7 @@ class Trainer:
         number = int(self.state.step)
         batch = self._placed(self.windows.draw(self.config.seed, number, self.config.batch))
         key = jax.random.fold_in(jax.random.key(self.config.seed), number)
+        batch = self._mirror(jax.random.split(jax.random.fold_in(key, 0), len(batch.dt)), batch)
         settings = self._settings(key, batch)
         pull, simulated = self._pull(rollout_frames(self.config, number), settings, batch)
         self.state, parts = self._update(self.state, key, batch, settings, pull)

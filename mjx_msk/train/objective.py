@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mjx_msk.data.augment import ClipArrays, mirrored
 from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
@@ -64,6 +65,17 @@ class Scene:
         )
         heavy = jnp.where(locked, _LOCK_INERTIA, model.mjx.dof_armature)
         return model.replace(mjx=model.mjx.replace(dof_armature=heavy))
+
+
+def mirrored_half(scene: Scene, key: jax.Array, w: Window) -> Window:
+    """Return one window, or with equal chance its mirror image."""
+    own = ClipArrays(
+        **{name: getattr(w, name) for name in ClipArrays._fields if name in Window._fields},
+        kinetics_known=w.known, measured=w.known,
+    )  # fmt: skip
+    flip = jax.random.bernoulli(key)
+    chosen = jax.tree.map(lambda a, b: jnp.where(flip, b, a), own, mirrored(scene.model, own))
+    return w._replace(**{name: x for name, x in chosen._asdict().items() if name in Window._fields})
 
 
 def level_truth(scene: Scene, w: Window, seen: Seen, v: View) -> tuple[jax.Array, jax.Array]:

@@ -7,8 +7,11 @@ import jax
 import numpy as np
 
 from mjx_msk.data.clip import RATE_HZ, Clip
+from mjx_msk.errors import MskError
 
-_BY_FRAME = ("q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact")
+_BY_FRAME = (
+    "q", "qd", "qdd", "tau", "foot_force", "foot_cop", "foot_moment", "contact", "landmarks",
+)  # fmt: skip
 
 
 class Window(NamedTuple):
@@ -39,15 +42,16 @@ class Windows:
         clips: Sequence[Clip],
         frames: int,
         strides: tuple[int, ...],
-        landmarks: Sequence[int],
     ) -> None:
         self.frames = frames
         self.strides = strides
-        self.landmarks = list(landmarks)  #: columns of the clips' landmarks that are wanted
         shortest = (frames - 1) * min(strides) + 1
         self.clips = [clip for clip in clips if len(clip) >= shortest]
         if not self.clips:
-            raise ValueError(f"no clip has {shortest} frames")
+            raise MskError(
+                f"none of the {len(clips)} clips has {shortest} frames.",
+                remedy="Train with fewer frames, or prepare longer recordings.",
+            )
         kinds = [kind(clip.activity) for clip in self.clips]
         length = np.array([len(clip) for clip in self.clips], float)
         total = {k: sum(length[i] for i, x in enumerate(kinds) if x == k) for k in set(kinds)}
@@ -65,7 +69,7 @@ class Windows:
         fitting = [s for s in self.strides if (self.frames - 1) * s < len(clip)]
         stride = int(rng.choice(fitting))
         start = int(rng.integers(len(clip) - (self.frames - 1) * stride))
-        return cut(clip, start, self.frames, stride, self.landmarks)
+        return cut(clip, start, self.frames, stride)
 
 
 def kind(activity: str) -> str:
@@ -73,13 +77,13 @@ def kind(activity: str) -> str:
     return activity.replace(",", " ").split("(")[0].strip() or "other"
 
 
-def cut(clip: Clip, start: int, frames: int, stride: int, landmarks: list[int]) -> Window:
+def cut(clip: Clip, start: int, frames: int, stride: int) -> Window:
     """Return one window (no batch axis) of a clip."""
     index = start + stride * np.arange(frames)
     values: dict[str, Any] = {name: getattr(clip, name)[index] for name in _BY_FRAME}
     values |= {
-        "known": clip.kinetics_known[index], "landmarks": clip.landmarks[index][:, landmarks],
-        "dt": stride / RATE_HZ, "base": clip.base, "log_segments": clip.log_segments,
+        "known": clip.kinetics_known[index], "dt": stride / RATE_HZ,
+        "base": clip.base, "log_segments": clip.log_segments,
         "mass": clip.mass_kg, "height": clip.height_m,
     }  # fmt: skip
     single: dict[str, Any] = {name: np.asarray(x, np.float32) for name, x in values.items()}
