@@ -20,6 +20,8 @@ from mjx_msk.springs import Springs, read_springs
 LANDMARK_PREFIX = "landmark/"
 #: Foot contact spheres, right and left.
 CONTACT_PREFIXES = ("contact/r/", "contact/l/")
+#: The bodies that carry a foot's load, right and left, as in OpenSim's external loads.
+FOOT_BODIES = ("calcn_r", "calcn_l")
 ROOT_COORDINATES = 6
 RECOMPILE = "Compile it with: mjx-msk compile MODEL.osim -o model.xml"
 

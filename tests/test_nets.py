@@ -12,7 +12,6 @@ from mjx_msk.data.augment import ClipArrays, turned
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.errors import MskError
 from mjx_msk.fit.root import root_pose
-from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import FRICTION, IDTConfig, observe
@@ -20,6 +19,7 @@ from mjx_msk.nets.ikt import IKTConfig, movable
 from mjx_msk.nets.sight import Sight, look
 from mjx_msk.nets.weights import Networks, load_weights, save_weights
 from mjx_msk.physics.root import root_coordinates, root_frame
+from mjx_msk.train.loop import scene
 
 T, L = 6, 22
 SMALL = (
@@ -31,10 +31,7 @@ HEIGHT = jnp.array(1.8)
 
 @pytest.fixture(scope="module")
 def default() -> Model:
-    spec = generic_spec()
-    for muscle in list(spec.actuators):
-        spec.delete(muscle)
-    return Model.from_spec(spec)
+    return scene().model
 
 
 @pytest.fixture(scope="module")

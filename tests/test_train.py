@@ -25,7 +25,7 @@ from mjx_msk.nets.idt import IDTConfig, Kinetics
 from mjx_msk.nets.ikt import IKTConfig
 from mjx_msk.nets.weights import load_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
-from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, train
+from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, scene, train
 from mjx_msk.train.windows import Windows
 
 SMALL = {
@@ -130,10 +130,7 @@ def test_windows_are_drawn_by_seed_and_step(records):
 
 def test_the_simulation_reproduces_a_motion_from_its_own_forces(records):
     """And by how much it does not, grows with an error of one torque."""
-    spec = generic_spec()
-    for muscle in list(spec.actuators):
-        spec.delete(muscle)
-    model = Model.from_spec(spec)
+    model = scene().model
     clip = next(c for c in Records(records) if c.split == "val")
     q, qd, tau, force, cop = (
         jnp.asarray(x[:9]) for x in (clip.q, clip.qd, clip.tau, clip.foot_force, clip.foot_cop)

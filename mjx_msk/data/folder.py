@@ -14,22 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from mjx_msk.data.listing import Listed
 from mjx_msk.data.trial import Trial
 from mjx_msk.errors import MskError
+from mjx_msk.osim.coordinates import in_radians
 from mjx_msk.osim.forces import read_forces
 from mjx_msk.osim.markers import read_trc
-from mjx_msk.osim.tables import Table, read_table
+from mjx_msk.osim.tables import read_table
 
 _MANIFEST = "manifest.csv"
 #: ``motions``, a data set and a subject lie between a manifest and its files.
 _DEPTH = 3
 #: A row without these names no files.
 _NEEDED = ("dataset", "subject", "trial")
-#: Coordinates with these endings are translations; all others of a person turn.
-TRANSLATIONS = ("_tx", "_ty", "_tz")
 #: What motions are called beside ``X.mot``, published ones first.
 _MOTION_ENDINGS = ("_ik", "_ik_opensim", "")
 #: An unscaled model, which says nothing of a person.
@@ -198,9 +195,3 @@ def _read(f: _Files) -> Trial:
         height_m=f.height_m,
         provenance={"files": [str(path) for path in f.files()], **f.provenance},
     )
-
-
-def in_radians(table: Table) -> np.ndarray:
-    """Return the coordinates (T, n) of a motion in rad and m."""
-    turns = np.array([not name.endswith(TRANSLATIONS) for name in table.columns])
-    return np.where(turns & table.in_degrees, np.deg2rad(table.data), table.data)

@@ -9,12 +9,9 @@ from mjx_msk.fit.balance import consistent_forces, sole_points
 from mjx_msk.fit.ground_forces import FootLoads, foot_loads
 from mjx_msk.fit.points import in_chunks, places
 from mjx_msk.fit.root import root_wrench
-from mjx_msk.model import ROOT_COORDINATES, Model
+from mjx_msk.model import FOOT_BODIES, ROOT_COORDINATES, Model
 from mjx_msk.physics.coordinates import full_acceleration, full_position, full_velocity
 from mjx_msk.physics.dynamics import Loads, inverse_dynamics
-
-#: The bodies that carry a foot's load, right and left, as in OpenSim's external loads.
-FOOT_BODIES = ("calcn_r", "calcn_l")
 
 
 class Kinetics(NamedTuple):

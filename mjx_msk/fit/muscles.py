@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
-from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.points import in_chunks
-from mjx_msk.model import Model
+from mjx_msk.model import FOOT_BODIES, Model
 from mjx_msk.physics.dynamics import Loads, joint_reactions
 from mjx_msk.physics.kinematics import pose
 from mjx_msk.physics.muscles import passive_joint_force

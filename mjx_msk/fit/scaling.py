@@ -46,6 +46,11 @@ def segment_matrix(body_names: Sequence[str]) -> np.ndarray:
     return matrix
 
 
+def stretched(matrix: jax.Array, log_base: jax.Array, log_segments: jax.Array) -> jax.Array:
+    """Return scale factors (nbody, 3), differentiable; ``matrix`` is ``segment_matrix``'s."""
+    return jnp.exp(log_base + matrix @ log_segments).at[0].set(1.0)
+
+
 def body_factors(
     model: Model, base: float, log_segments: np.ndarray
 ) -> tuple[jax.Array, jax.Array]:

@@ -7,9 +7,8 @@ import numpy as np
 
 from mjx_msk.compile import compile_osim, scale_spec
 from mjx_msk.errors import MskError
-from mjx_msk.fit.kinetics import FOOT_BODIES
 from mjx_msk.fit.scaling import body_factors
-from mjx_msk.model import ROOT_COORDINATES, Model
+from mjx_msk.model import FOOT_BODIES, ROOT_COORDINATES, Model
 from mjx_msk.resources import DEFAULT_MODEL, asset
 
 

@@ -15,14 +15,15 @@ from flax import nnx
 from mjx_msk.model import Model
 from mjx_msk.nets.ikt import movable
 from mjx_msk.nets.layers import Block, encode
+from mjx_msk.physics.contact_forces import ForcePriors
 from mjx_msk.physics.dynamics import joint_reactions
 from mjx_msk.physics.kinematics import pose
 from mjx_msk.physics.points import point_motion
 from mjx_msk.physics.root import about, root_frame
 
 FEET = 2
-#: Friction coefficient of the cone, as in ``physics.contact_forces``.
-FRICTION = 0.8
+#: Friction coefficient of the cone.
+FRICTION = ForcePriors().friction
 #: The free moment is at most that of the friction at this distance from the pressure's center, m.
 _TWIST_ARM_M = 0.05
 #: Torques are learned in shares of body weight x height.

@@ -41,7 +41,7 @@ class IKTConfig:
     heads: int = 6
 
 
-class Motion(NamedTuple):
+class Kinematics(NamedTuple):
     """What the network says; the world is the sight's level frame with its floor at z = 0."""
 
     q: jax.Array  #: (T, n) rad or m
@@ -91,7 +91,7 @@ class IKT(nnx.Module):
         self.clip = nnx.Linear(width, config.segments + 1, kernel_init=small, rngs=rngs)
         self.pose.bias = nnx.Param(_start(model, usual, count))
 
-    def __call__(self, model: Model, seen: Seen, time: jax.Array, height: jax.Array) -> Motion:
+    def __call__(self, model: Model, seen: Seen, time: jax.Array, height: jax.Array) -> Kinematics:
         """Return the motion behind what was ``seen`` at ``time`` (T,) s of a person, ``height`` m.
 
         ``model`` is the generic default model; nothing of it but names and limits is used.
@@ -133,7 +133,7 @@ def _orthonormal(six: jax.Array) -> jax.Array:
 
 def _decoded(
     model: Model, seen: Seen, pose: jax.Array, clip: jax.Array, height: jax.Array
-) -> Motion:
+) -> Kinematics:
     free = movable(model)
     low, high = model.q_range[free].T
     six, moved = pose[:, :6], pose[:, 6:10]
@@ -150,4 +150,4 @@ def _decoded(
     std = least + (most - least) * jax.nn.sigmoid(spread - 2.0)
     where = np.concatenate([np.arange(ROOT_COORDINATES), free])
     std = jnp.zeros_like(q).at[:, where].set(std)
-    return Motion(q, std, pelvis, _SEGMENT_REACH * jnp.tanh(clip[:-1]), above)
+    return Kinematics(q, std, pelvis, _SEGMENT_REACH * jnp.tanh(clip[:-1]), above)

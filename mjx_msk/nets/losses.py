@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.model import ROOT_COORDINATES, Model
+from mjx_msk.model import FOOT_BODIES, ROOT_COORDINATES, Model
 from mjx_msk.nets.idt import Kinetics, Moving
-from mjx_msk.nets.ikt import Motion, movable
+from mjx_msk.nets.ikt import Kinematics, movable
 from mjx_msk.physics.dynamics import Loads, inverse_dynamics
 from mjx_msk.physics.integration import Drive, Signal, State, shoot
 from mjx_msk.physics.points import point_jacobian
 
-FOOT_BODIES = ("calcn_r", "calcn_l")
 #: Errors beyond these count linearly: swing feet are light, and a short simulation may go astray.
 _FAR_RAD, _FAR_RAD_S = 0.1, 2.0
 #: Steps of the simulation per frame of a clip at 30 Hz.
@@ -48,13 +47,13 @@ def estimated(model: Model) -> np.ndarray:
     return np.concatenate([np.arange(ROOT_COORDINATES), movable(model)])
 
 
-def coordinates(model: Model, found: Motion, true: jax.Array) -> jax.Array:
+def coordinates(model: Model, found: Kinematics, true: jax.Array) -> jax.Array:
     """Mean error of coordinates (T, n), rad or m."""
     error = coordinate_error(model, found.q, true)[:, estimated(model)]
     return jnp.mean(_soft(error, 0.02))
 
 
-def uncertainty(model: Model, found: Motion, true: jax.Array) -> jax.Array:
+def uncertainty(model: Model, found: Kinematics, true: jax.Array) -> jax.Array:
     """Negative log likelihood of the stated standard deviations; errors are taken as they are."""
     own = estimated(model)
     error = jax.lax.stop_gradient(coordinate_error(model, found.q, true)[:, own])
@@ -62,7 +61,7 @@ def uncertainty(model: Model, found: Motion, true: jax.Array) -> jax.Array:
     return jnp.mean(0.5 * (error / std) ** 2 + jnp.log(std))
 
 
-def velocities(model: Model, found: Motion, true: jax.Array, dt: jax.Array) -> jax.Array:
+def velocities(model: Model, found: Kinematics, true: jax.Array, dt: jax.Array) -> jax.Array:
     """Mean error of speeds, rad/s or m/s."""
     error = coordinate_error(model, found.q, true)[:, estimated(model)]
     return jnp.mean(jnp.abs(jnp.diff(error, axis=0))) / dt

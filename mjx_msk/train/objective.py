@@ -11,7 +11,7 @@ from mjx_msk.data.augment import ClipArrays, mirrored
 from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
-from mjx_msk.fit.scaling import segment_matrix
+from mjx_msk.fit.scaling import segment_matrix, stretched
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
@@ -48,13 +48,10 @@ class Scene:
     noise: CameraNoise
     sites: tuple[int, ...]  #: of the landmarks
 
-    def segments(self) -> jax.Array:
-        """Return the map (nbody, 3, k) from segments to the axes of bodies."""
-        return jnp.asarray(segment_matrix(self.model.layout.body_names), jnp.float32)
-
     def factors(self, base: jax.Array, log_segments: jax.Array) -> jax.Array:
-        """Return scale factors (nbody, 3), as ``fit.scaling.body_factors``."""
-        return (base * jnp.exp(self.segments() @ log_segments)).at[0].set(1.0)
+        """Return the scale factors (nbody, 3) of a body."""
+        matrix = jnp.asarray(segment_matrix(self.model.layout.body_names), jnp.float32)
+        return stretched(matrix, jnp.log(base), log_segments)
 
     def person(self, w: Window) -> Model:
         """Return one person's model; locked joints hardly move, whatever pulls."""

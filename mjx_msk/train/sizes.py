@@ -14,6 +14,7 @@ from mjx_msk.fit.scaling import (
     VERTEX_SITE,
     segment_matrix,
     segment_spread,
+    stretched,
 )
 from mjx_msk.model import Model
 from mjx_msk.physics.kinematics import pose
@@ -123,15 +124,15 @@ class Sizer:
 
 def _measure(model: Model, matrix: jax.Array, logs: jax.Array) -> jax.Array:
     """Return ``DISTANCES`` (d,) and, last, stature, m, for log factors (1 + k,)."""
-    stretched = stretch(model, jnp.exp(logs[0] + matrix @ logs[1:]).at[0].set(1.0))
-    p = pose(stretched, jnp.zeros(model.n))
+    person = stretch(model, stretched(matrix, logs[0], logs[1:]))
+    p = pose(person, jnp.zeros(model.n))
     index = model.layout.body_names.index
     place = {name: p.body_position[index(name)] for pair in DISTANCES for name in pair
              if name not in _MIDDLES}  # fmt: skip
     place |= {name: 0.5 * (place[a] + place[b]) for name, (a, b) in _MIDDLES.items()}
     lengths = [jnp.linalg.norm(place[a] - place[b]) for a, b in DISTANCES]
     vertex = p.sites[model.layout.site_index[VERTEX_SITE], 2]
-    sole = jnp.min(p.contacts[:, 2] - stretched.contact_radius)
+    sole = jnp.min(p.contacts[:, 2] - person.contact_radius)
     return jnp.stack([*lengths, vertex - sole])
 
 
