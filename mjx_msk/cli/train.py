@@ -16,7 +16,7 @@ class Train:
     """Train the networks; an interrupted run goes on where its last checkpoint was."""
 
     config: tyro.conf.Positional[Path]
-    """The training config (.toml), such as examples/train.toml."""
+    """The training config (.toml), such as examples/train_ikt.toml."""
 
     def run(self, terminal: Terminal) -> int:
         """Train and say where the weights are."""
@@ -33,5 +33,6 @@ class Train:
                 on_stage(f"step {step} of {steps}: {', '.join(shown)}", step, steps)
 
             weights = train(read_config(self.config), on_step)
-        terminal.say(f"Weights: {weights}")
+        for path in weights:
+            terminal.say(f"Weights: {path}")
         return 0

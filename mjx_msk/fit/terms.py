@@ -64,10 +64,12 @@ def metric_depth(
 
 
 def prior(q: np.ndarray, mean: np.ndarray, spread: np.ndarray, weight: float) -> Term:
-    """Pull coordinates toward their habitual values: ``(q - mean) / spread``."""
-    scale = weight / spread
-    J = np.broadcast_to(np.diag(scale), (*q.shape, q.shape[1]))
-    return Term((q - mean) * scale, {0: J})
+    """Pull coordinates (T, n) toward what is believed of them: ``(q - mean) / spread``.
+
+    ``mean`` and ``spread`` are (n,), or (T, n) where the belief changes.
+    """
+    scale = np.broadcast_to(weight / spread, q.shape)
+    return Term((q - mean) * scale, {0: scale[..., None] * np.eye(q.shape[1])})
 
 
 def limits(q: np.ndarray, bounds: np.ndarray, spread: np.ndarray) -> Term:

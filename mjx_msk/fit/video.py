@@ -18,7 +18,8 @@ from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
 from mjx_msk.fit.contact import PUSH_GENEROSITY, floor_level, touching
 from mjx_msk.fit.observation import ImageObservation, first_guess, upright
 from mjx_msk.fit.points import Points, points
-from mjx_msk.fit.root import shifted
+from mjx_msk.fit.proposal import Proposal
+from mjx_msk.fit.root import root_pose, shifted
 from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, VERTEX_SITE, segment_spread
 from mjx_msk.fit.solver import Term, gauss_newton
 from mjx_msk.model import ROOT_COORDINATES, Model
@@ -31,6 +32,8 @@ _KNOWN_GRAVITY_SPREAD = 0.002
 _FAR_ABOVE_M = 10.0
 #: The camera's unknowns: its height and two tilts.
 _CAMERA_UNKNOWNS = 3
+#: Nobody who is seen is nearer to the camera, m.
+_NEAREST_M = 0.5
 #: A point that is not known to touch may sink this far before it counts, m.
 _CLEARANCE_M = 0.01
 
@@ -68,6 +71,7 @@ class _Problem:
     belt: np.ndarray  #: (2,) m/s, how the ground moves
     touch: np.ndarray  #: (T, c) what surely stands
     push: np.ndarray  #: (T, c) what might push
+    proposal: Proposal | None = None  #: what the networks say, in the place of habits
     forces: np.ndarray | None = None  #: (T, c, 3) N, where the laws of motion take part
 
     @property
@@ -132,11 +136,22 @@ class _Problem:
         bounds = np.asarray(self.model.q_range, float)
         bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
         return [
-            terms.prior(q, habit.mean, habit.spread, self.time_weight),
+            self._belief_term(q),
             terms.limits(q, bounds, np.full(q.shape[1], LIMIT_SPREAD)),
             terms.smoothness(q, self.seen.dt, habit.jerk, self.time_weight),
             self._size_term(q, g),
         ]
+
+    def _belief_term(self, q: np.ndarray) -> Term:
+        """Coordinates near what the networks say, else near habits."""
+        habit = habits(self.model)
+        if self.proposal is None:
+            return terms.prior(q, habit.mean, habit.spread, self.time_weight)
+        told = self.proposal
+        held = np.array(self.model.layout.locked)
+        spread = np.where(held, habit.spread, np.maximum(told.std, 1e-3))
+        weight = np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt))
+        return terms.prior(q, told.q, spread, float(weight))
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
         """Segments near their usual share of stature, stature as given, gravity as believed."""
@@ -144,7 +159,10 @@ class _Problem:
         known = self.seen.gravity_known
         tilt = _KNOWN_GRAVITY_SPREAD if known else self.config.gravity_spread_rad
         own = np.concatenate([1.0 / segment_spread()[:k], [0.0], [1.0 / tilt] * 2])
-        residual, J = g * own, np.diag(own)
+        usual = np.zeros(len(g))
+        if self.proposal is not None:
+            usual[:k] = self.proposal.log_segments[:k]
+        residual, J = (g - usual) * own, np.diag(own)
         if k:
             stature, by_segment = _stature(
                 self.model, self.base, g[:k], fitted_sites(self.model, self.seen)
@@ -234,27 +252,40 @@ def fit_video(
     *,
     height_m: float,
     treadmill_m_s: float = 0.0,
+    proposal: Proposal | None = None,
     config: FitConfig | None = None,
     on_progress: Progress = lambda label: None,
 ) -> VideoFit:
-    """Fit the generic model's coordinates, its segment lengths and the camera's pose to a clip."""
+    """Fit the generic model's coordinates, its segment lengths and the camera's pose to a clip.
+
+    Starts from what the networks propose, if they do, and stays near it as far as they are sure.
+    """
     config = config or FitConfig()
     base = height_m / GENERIC_HEIGHT_M
     rotation = upright(observation)
-    q, depth = first_guess(model, observation, rotation, base, habits(model).mean)
-    q = shifted(model, q, np.array([0.0, 0.0, _FAR_ABOVE_M]))
     g = np.zeros(len(SEGMENTS) + _CAMERA_UNKNOWNS)
-    g[len(SEGMENTS)] = _FAR_ABOVE_M
+    if proposal is None:
+        q, depth = first_guess(model, observation, rotation, base, habits(model).mean)
+        q = shifted(model, q, np.array([0.0, 0.0, _FAR_ABOVE_M]))
+        g[len(SEGMENTS)] = _FAR_ABOVE_M
+    else:
+        q, g[: len(SEGMENTS)] = proposal.q, proposal.log_segments
+        g[len(SEGMENTS)] = proposal.camera_height
+        place = root_pose(model, q)[1] - [0.0, 0.0, proposal.camera_height]
+        depth = np.maximum(place @ rotation[2], _NEAREST_M)
     problem = _Problem(
         model=model, seen=observation, config=config, rotation=rotation, depth=depth, base=base,
         height_m=height_m, segments=len(SEGMENTS), belt=np.array([-treadmill_m_s, 0.0]),
         touch=np.zeros((len(q), len(model.contact_radius))),
-        push=np.zeros((len(q), len(model.contact_radius))),
+        push=np.zeros((len(q), len(model.contact_radius))), proposal=proposal,
     )  # fmt: skip
-    on_progress("fitting the pose")
-    solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
-    steps = solution.iterations
-    q, g = problem.on_floor(solution.x, solution.g)
+    steps = 0
+    if proposal is None:
+        on_progress("fitting the pose")
+        solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
+        steps = solution.iterations
+        q, g = solution.x, solution.g
+    q, g = problem.on_floor(q, g)
     for _ in range(config.floor_rounds):
         on_progress("standing on the floor")
         problem = problem.with_touch(q, g)
@@ -269,6 +300,7 @@ def refine(
     start: VideoFit,
     *,
     treadmill_m_s: float = 0.0,
+    proposal: Proposal | None = None,
     config: FitConfig | None = None,
     on_progress: Progress = lambda label: None,
 ) -> VideoFit:
@@ -283,6 +315,7 @@ def refine(
         model=model, seen=observation, config=config, rotation=start.camera_from_world,
         depth=depth.mean(axis=1), base=1.0, height_m=0.0, segments=0,
         belt=np.array([-treadmill_m_s, 0.0]), touch=start.touching, push=start.pushing,
+        proposal=proposal,
     )  # fmt: skip
     q, g = start.q, np.array([start.camera_position[2], 0.0, 0.0])
     steps = start.iterations

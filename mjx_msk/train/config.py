@@ -40,6 +40,8 @@ class TrainConfig:
     """Folder of records that ``mjx-msk data prepare`` wrote."""
     out: Path
     """Folder for checkpoints, metrics and weights."""
+    aside: tuple[str, ...] = ()
+    """People of the training split who are left out, to choose settings on."""
     seed: int = 0
     steps: int = 20000
     batch: int = 32
@@ -62,8 +64,8 @@ class TrainConfig:
     """Lengths of the simulated windows, frames: a curriculum of equal parts of the run."""
     rollout_share: float = 0.25
     """Share of a batch that is simulated."""
-    motion_noise: float = 0.01
-    """Smooth error of the motions that the inverse dynamics is trained on, rad and m."""
+    motion_noise: float = 0.06
+    """Largest smooth error of the motions that the inverse dynamics is trained on, rad and m."""
     mixed_precision: bool = False
     """Dense layers in bfloat16; for accelerators."""
     checkpoint_every: int = 500
@@ -111,7 +113,7 @@ def read_config(path: str | os.PathLike[str]) -> TrainConfig:
         raise MskError(
             f"this is no training config ({error}).",
             where=str(path),
-            remedy="Compare it with examples/train.toml.",
+            remedy="Compare it with examples/train_ikt.toml.",
         ) from error
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from error

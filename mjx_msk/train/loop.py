@@ -26,11 +26,13 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.observation import landmark_sites
 from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
-from mjx_msk.nets.idt import Kinetics
-from mjx_msk.nets.weights import Networks, save_weights
+from mjx_msk.nets.idt import IDT, Kinetics
+from mjx_msk.nets.ikt import IKT
+from mjx_msk.nets.weights import save_weights
 from mjx_msk.train.config import TrainConfig
 from mjx_msk.train.objective import (
     DYNAMIC,
+    KINEMATIC,
     Scene,
     Setting,
     asked_for,
@@ -60,6 +62,18 @@ class Progress(NamedTuple):
     params: Any
     optimizer: Any
     step: jax.Array
+
+
+class Networks(nnx.Module):
+    """Both networks, as one tree of parameters."""
+
+    def __init__(self, config: TrainConfig, model: Model, usual: np.ndarray) -> None:
+        kinds: dict[str, Any] = {
+            "dtype": jnp.bfloat16 if config.mixed_precision else jnp.float32,
+            "rngs": nnx.Rngs(config.seed),
+        }
+        self.ikt = IKT(config.ikt, model, usual=usual, **kinds)
+        self.idt = IDT(config.idt, model, **kinds)
 
 
 def scene() -> Scene:
@@ -110,7 +124,10 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, records: Records) -> None:
         self.config, self.scene = config, scene()
-        train, val = ([c for c in records if c.split == split] for split in ("train", "val"))
+        train, val = (
+            [c for c in records if c.split == split and c.person not in config.aside]
+            for split in ("train", "val")
+        )
         columns = [records.contents.landmark_names.index(name) for name in LANDMARKS]
         train = [ordered(clip, columns) for clip in train]
         length = (config.frames - 1) * max(config.strides) + 1
@@ -118,11 +135,7 @@ class Trainer:
         self.windows = Windows([*train, *drawn], config.frames, config.strides)
         val = [ordered(clip, columns) for clip in val]
         self.val = Windows(val, config.frames, config.strides) if val else None
-        networks = Networks(
-            config.ikt, config.idt, self.scene.model, usual=usual_pose(train),
-            dtype=jnp.bfloat16 if config.mixed_precision else jnp.float32,
-            rngs=nnx.Rngs(config.seed),
-        )  # fmt: skip
+        networks = Networks(config, self.scene.model, usual_pose(train))
         self.graph, params = nnx.split(networks, nnx.Param)
         self.optimizer = optimizer(config)
         mesh = Mesh(np.array(jax.devices()), ("data",))
@@ -215,9 +228,11 @@ class Trainer:
         """Return the loss, with ``pull`` in the place of the simulation, and its parts."""
         networks = self.networks(params)
         keys = jax.random.split(key, len(batch.dt))
-        parts = jax.vmap(partial(kinematic_losses, self.scene, self.config, networks.ikt))(
-            keys, batch
-        )
+        parts: dict[str, jax.Array] = {}
+        if wanted(self.config, *KINEMATIC):
+            parts |= jax.vmap(partial(kinematic_losses, self.scene, self.config, networks.ikt))(
+                keys, batch
+            )
         work = jnp.zeros(())
         if settings is not None:
             found = self._kinetics(params, settings, batch)
@@ -242,8 +257,8 @@ class Trainer:
         return Progress(params, memory, state.step + 1), parts
 
 
-def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Path:
-    """Train (or go on) and return the file with the weights.
+def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> list[Path]:
+    """Train (or go on) and return the files with the weights of what was trained.
 
     A run that was interrupted goes on from its last checkpoint as if
     nothing had happened. ``on_step(step, steps, metrics)`` hears about every logged step.
@@ -257,9 +272,12 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Path:
             trainer.state = kept.restore(last, args=ocp.args.StandardRestore(trainer.state))
         with closing(Metrics(config.out, int(trainer.state.step))) as log:
             _run(trainer, kept, log, on_step)
-    path = config.out / "weights.safetensors"
-    save_weights(path, trainer.networks(), config.to_dict())
-    return path
+    networks, written = trainer.networks(), []
+    for name, losses in (("ikt", KINEMATIC), ("idt", DYNAMIC)):
+        if wanted(config, *losses):
+            written.append(config.out / f"{name}.safetensors")
+            save_weights(written[-1], getattr(networks, name), {"config": config.to_dict()})
+    return written
 
 
 def _run(trainer: Trainer, kept: ocp.CheckpointManager, log: "Metrics", on_step: OnStep) -> None:

@@ -28,8 +28,10 @@ _LOCK_INERTIA = 100.0
 #: Periods of the errors of motions, s.
 _NOISE_PERIODS_S = (0.3, 2.0)
 
-
-#: The losses that need dynamics.
+#: The losses of the inverse kinematics, and of the inverse dynamics.
+KINEMATIC = (
+    "coordinates", "uncertainty", "velocities", "markers", "reprojection", "segments",
+)  # fmt: skip
 DYNAMIC = (
     "torques", "ground_forces", "pressure_centers", "contact", "residual", "forward_inverse",
 )  # fmt: skip
@@ -140,10 +142,14 @@ def silent(noise: CameraNoise) -> CameraNoise:
 
 
 def shaken(
-    key: jax.Array, size: float, w: Window, count: int = 4
+    key: jax.Array, size: float | jax.Array, w: Window, count: int = 4
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return the motion (q, qd, qdd) with a smooth error: waves of random period and phase."""
-    keys = jax.random.split(key, 3)
+    """Return the motion (q, qd, qdd) with a smooth error: waves of random period and phase.
+
+    Some windows are almost exact, others off by ``size``: estimates are of any quality.
+    """
+    keys = jax.random.split(key, 4)
+    size *= jax.random.uniform(keys[3]) ** 2
     short, long = _NOISE_PERIODS_S
     n = w.q.shape[1]
     period = short * (long / short) ** jax.random.uniform(keys[0], (count, n))
