@@ -35,6 +35,8 @@ class Options:
     """How many times slower than life the video plays."""
     treadmill: float = 0.0
     """Belt speed, m/s, of a person walking on a treadmill; negative for walking backwards."""
+    learn: bool = True
+    """Let the learned networks take part in the estimate from a video."""
 
     def __post_init__(self) -> None:
         for name, (flag, thing, low, high, remedy) in _LIMITS.items():

@@ -1,7 +1,7 @@
 """The way from a person's video, or from markers, to a motion and its files: one page."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,24 +9,25 @@ import mujoco
 import numpy as np
 
 from mjx_msk.errors import MskError
-from mjx_msk.fit.assemble import Evidence, assemble, in_travel_frame
-from mjx_msk.fit.balance import central_differences
+from mjx_msk.fit.assemble import Evidence, assemble
 from mjx_msk.fit.clock import evenly
 from mjx_msk.fit.derivatives import smooth_motion
-from mjx_msk.fit.kinetics import estimated_loads, joint_forces
+from mjx_msk.fit.ground_forces import FootLoads
+from mjx_msk.fit.kinetics import Kinetics, joint_forces
+from mjx_msk.fit.loop import follow, loads_of
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
 from mjx_msk.fit.muscles import muscle_effort
 from mjx_msk.fit.observation import landmark_sites
-from mjx_msk.fit.seat import loads_beside_seat, seated
+from mjx_msk.fit.seat import carried
 from mjx_msk.fit.sighting import sight, with_sighting
 from mjx_msk.fit.soles import sole_touch
 from mjx_msk.fit.subject import generic_spec, read_model, scaled_spec
-from mjx_msk.fit.video import fit_video, refine
 from mjx_msk.fit.warmup import warming_up
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.motion import Motion
+from mjx_msk.nets.shipped import Networks, shipped
 from mjx_msk.options import Options as Options
 from mjx_msk.osim.markers import read_trc
 from mjx_msk.outputs import arriving, finished, write_result
@@ -90,26 +91,28 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
     height, mass = _checked_for_video(run)
     spec = generic_spec()
     generic = Model.from_spec(spec)
-    person, camera = watch(run, generic)
+    networks = shipped(generic) if run.options.learn else None
+    person, camera = watch(run, generic, networks)
     with run.stage("fit"):
         sighting = sight(generic, person, camera)
         seen, belt = sighting.observation, run.options.treadmill
-        fit = fit_video(generic, seen, height_m=height, treadmill_m_s=belt, on_progress=run.tell)
-        spec = scaled_spec(spec, fit.base, fit.log_segments, mass)
-        model = Model.from_spec(spec)
-        fit = refine(model, seen, fit, treadmill_m_s=belt, on_progress=run.tell)
-        fit = in_travel_frame(model, fit)
-    qd, qdd = central_differences(seen.time, fit.q)
+        found = follow(
+            spec, generic, seen, height_m=height, mass_kg=mass, networks=networks,
+            treadmill_m_s=belt, on_progress=run.tell,
+        )  # fmt: skip
+        model, fit = found.model, found.fit
     evidence = Evidence(
         time=seen.time,
         q=fit.q,
-        qd=qd,
-        qdd=qdd,
+        qd=found.qd,
+        qdd=found.qdd,
         touching=fit.touching,
         confidence=fit.confidence,
         belt_m_s=belt,
     )
-    motion = _with_kinetics(run, model, evidence, fit.pushing)
+    motion = _with_kinetics(
+        run, model, evidence, lambda: loads_of(found, seen.dt, height, networks)
+    )
     motion = with_sighting(motion, sighting, fit)
     subject = {"height_m": height, "mass_kg": mass, "person": person.person_id}
     return spec, _described(run, motion, subject)
@@ -145,7 +148,7 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         confidence=fit.confidence,
         belt_m_s=options.treadmill,
     )
-    motion = _with_kinetics(run, model, evidence, pushing)
+    motion = _with_kinetics(run, model, evidence, lambda: carried(model, q, qd, qdd, pushing, dt))
     found_quality = {
         "marker_error_mm": 1e3 * float(np.nanmean(fit.error_m)),
         "undetermined_coordinates": list(fit.undetermined),
@@ -169,10 +172,10 @@ def _check_pelvis_is_held(
         )
 
 
-def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:
+def watch(run: Run, model: Model, networks: Networks | None) -> tuple[Landmarks, Camera]:
     """Return the landmarks of the person in a video, and the camera that saw them.
 
-    What the fit of ``model`` will need is compiled meanwhile.
+    What the fit of ``model`` with ``networks`` will need is compiled meanwhile.
     """
     with run.stage("landmarks"):
         options = run.options
@@ -185,7 +188,7 @@ def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:
             camera = camera_from_metadata(info)
         samples = video.sample(info)
         network = MediaPipePose(options.pose_model)
-        with warming_up(model, tuple(landmark_sites(model, NAMES))):
+        with warming_up(model, tuple(landmark_sites(model, NAMES)), networks):
             tracks = network.detect(
                 info, samples=samples, on_frame=lambda i, n: run.on_stage("landmarks", i, n)
             )
@@ -195,21 +198,19 @@ def watch(run: Run, model: Model) -> tuple[Landmarks, Camera]:
     return person, camera
 
 
-def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
-    """Return the motion with the feet's loads, measured or estimated, moments and muscles.
+def _with_kinetics(
+    run: Run, model: Model, found: Evidence, explain: Callable[[], tuple[FootLoads, Kinetics]]
+) -> Motion:
+    """Return the motion with the feet's loads, moments and muscles.
 
-    ``pushing`` (T, c) says which sole points may carry an estimated load.
+    Loads are measured ones if there are any, else what ``explain`` returns.
     """
     with run.stage("kinetics"):
-        dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
         if run.options.grf is not None:
             loads = measured_loads(run.options.grf, model, found.time, found.q)
-        else:
-            loads = estimated_loads(model, found.q, pushing, dt)
-        kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
-        if run.options.grf is None and (seat := seated(model, found.q, kinetics, dt)).any():
-            loads = loads_beside_seat(model, found.q, pushing, seat, dt)
             kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
+        else:
+            loads, kinetics = explain()
     with run.stage("muscles"):
         tau = kinetics.generalized_force
         effort = muscle_effort(model, found.q, found.qd, found.qdd, tau, loads)

@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from mjx_msk.fit.ground_forces import foot_loads
-from mjx_msk.physics.contact_forces import ForcePriors, point_forces
+from mjx_msk.physics.contact_forces import ForcePriors, Told, point_forces
 
 WEIGHT = 700.0  # N
 DT = 1 / 60
@@ -16,6 +16,8 @@ HEIGHT = 0.9  # m, of the center of mass
 #: A square of sole points around the place below the center of mass, two a foot.
 SOLES = np.array([[0.1, -0.1, 0.0], [-0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
 FEET = (0, 0, 1, 1)
+#: Which points belong to which foot.
+MEMBER = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 FRICTION = ForcePriors().friction
 TOUCH = np.ones((FRAMES, 4))
 
@@ -148,24 +150,42 @@ def test_a_general_solver_finds_the_same_optimum():
     )  # SLSQP leaves the cone by 1e-5
 
 
+def test_what_the_motion_leaves_open_is_as_told():
+    """Feet that push each other apart do nothing to the body, and only who is told can know."""
+    apart = 0.1 * WEIGHT
+    arms = np.broadcast_to(SOLES - [0, 0, HEIGHT], (FRAMES, *SOLES.shape))
+    wrench = np.zeros((FRAMES, 2, 6))
+    wrench[..., 2], wrench[:, 0, 1], wrench[:, 1, 1] = WEIGHT / 2, -apart, apart
+    for foot, place in enumerate(([0, -0.1, -HEIGHT], [0, 0.1, -HEIGHT])):
+        wrench[:, foot, 3:] = np.cross(place, wrench[:, foot, :3])
+    demand = np.tile([0, 0, WEIGHT, 0, 0, 0], (FRAMES, 1))
+    told = Told(wrench, MEMBER)
+    alone = np.asarray(forces_for([0, 0, WEIGHT, 0, 0, 0]))
+    found = np.asarray(point_forces(demand, arms, TOUCH, WEIGHT, DT, told=told))
+    np.testing.assert_allclose((MEMBER @ alone)[..., 1], 0.0, atol=1e-3 * WEIGHT)
+    np.testing.assert_allclose(MEMBER @ found, wrench[..., :3], atol=0.01 * WEIGHT)
+
+
 def test_gradients_by_finite_differences():
-    """By demand, sole points, touch and time step; some points slip, some carry nothing."""
+    """By all that is given; some points slip, some carry nothing."""
     rng = np.random.default_rng(1)
     with jax.enable_x64(True):
         demand, arms, touch = map(jnp.array, uneven())
         outer = rng.normal(size=arms.shape)
 
         @jax.jit
-        def scalar(demand, arms, touch, dt):
-            return jnp.sum(outer * point_forces(demand, arms, touch, WEIGHT, dt))
+        def scalar(demand, arms, touch, dt, wrench):
+            told = Told(wrench, jnp.asarray(MEMBER))
+            return jnp.sum(outer * point_forces(demand, arms, touch, WEIGHT, dt, told=told))
 
-        given = (demand, arms, touch, jnp.array(DT))
+        wrench = jnp.stack([0.6 * demand, 0.4 * demand], axis=1)
+        given = (demand, arms, touch, jnp.array(DT), wrench)
         forces = np.asarray(point_forces(demand, arms, touch, WEIGHT, DT))
         across = np.linalg.norm(forces[..., :2], axis=-1)
         assert np.sum(across > (FRICTION - 1e-6) * forces[..., 2] + 1.0) == 0
         assert np.sum((across > (FRICTION - 1e-6) * forces[..., 2]) & (across > 1.0)) > 3
-        slopes = jax.jit(jax.grad(scalar, argnums=(0, 1, 2, 3)))(*given)
-        for k, h in enumerate((1e-2, 1e-5, 1e-5, 1e-6)):
+        slopes = jax.jit(jax.grad(scalar, argnums=(0, 1, 2, 3, 4)))(*given)
+        for k, h in enumerate((1e-2, 1e-5, 1e-5, 1e-6, 1e-2)):
             along = rng.normal(size=given[k].shape)
             if k == 2:  # a point that begins to touch is a jump
                 along = along * (np.abs(touch - 0.2) > 0.01)

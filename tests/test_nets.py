@@ -14,10 +14,11 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.root import root_pose
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
-from mjx_msk.nets.idt import FRICTION, IDTConfig, observe
-from mjx_msk.nets.ikt import IKTConfig, movable
+from mjx_msk.nets.idt import FRICTION, IDT, IDTConfig, observe
+from mjx_msk.nets.ikt import IKT, IKTConfig, movable
+from mjx_msk.nets.shipped import Networks
 from mjx_msk.nets.sight import Sight, look
-from mjx_msk.nets.weights import Networks, load_weights, save_weights
+from mjx_msk.nets.weights import load_weights, save_weights
 from mjx_msk.physics.root import root_coordinates, root_frame
 from mjx_msk.train.loop import scene
 
@@ -37,9 +38,12 @@ def default() -> Model:
 @pytest.fixture(scope="module")
 def networks(default) -> Networks:
     """Networks with large random weights: they say wild things."""
-    made = Networks(*SMALL, default, rngs=nnx.Rngs(0))
-    wild = jax.tree.map(lambda x: 2.0 * x + 0.1, nnx.state(made, nnx.Param))
-    nnx.update(made, wild)
+    made = Networks(
+        IKT(SMALL[0], default, rngs=nnx.Rngs(0)), IDT(SMALL[1], default, rngs=nnx.Rngs(1))
+    )
+    for network in made:
+        wild = jax.tree.map(lambda x: 2.0 * x + 0.1, nnx.state(network, nnx.Param))
+        nnx.update(network, wild)
     return made
 
 
@@ -186,25 +190,28 @@ def test_the_uncertainty_is_least_where_it_is_the_error(default, networks):
     assert right < min(low, high)
 
 
-def test_weights_are_kept(default, networks, tmp_path):
-    path = tmp_path / "w.safetensors"
-    save_weights(path, networks, {"seed": 3})
-    again = load_weights(path, default)
+@pytest.mark.parametrize("kind", [IKT, IDT])
+def test_weights_are_kept(default, networks, tmp_path, kind):
+    network = networks[kind is IDT]
+    save_weights(tmp_path / "w.safetensors", network, {"seed": 3})
+    again, about = load_weights(tmp_path / "w.safetensors", kind, default)
+    assert about == {"seed": 3}
     for a, b in zip(
-        jax.tree.leaves(nnx.state(networks)), jax.tree.leaves(nnx.state(again)), strict=True
+        jax.tree.leaves(nnx.state(network)), jax.tree.leaves(nnx.state(again)), strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    seen = look(sight(), HIPS)
-    both = [n.ikt(default, seen, sight().time, HEIGHT).q for n in (networks, again)]
-    np.testing.assert_array_equal(*both)
+    if kind is IKT:
+        seen = look(sight(), HIPS)
+        both = [n(default, seen, sight().time, HEIGHT).q for n in (network, again)]
+        np.testing.assert_array_equal(*both)
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "cut", "foreign", "another network"])
+@pytest.mark.parametrize("kind", ["missing", "text", "cut", "foreign", "the other", "bigger"])
 def test_weights_that_are_none_are_refused(default, networks, tmp_path, kind):
     from safetensors.numpy import save_file
 
     path = tmp_path / "w.safetensors"
-    save_weights(path, networks)
+    save_weights(path, networks.idt)
     if kind == "missing":
         path.unlink()
     elif kind == "text":
@@ -213,12 +220,12 @@ def test_weights_that_are_none_are_refused(default, networks, tmp_path, kind):
         path.write_bytes(path.read_bytes()[:-200])
     elif kind == "foreign":
         save_file({"a": np.zeros(3, np.float32)}, path)
+    elif kind == "the other":
+        save_weights(path, networks.ikt)
     else:
-        bigger = Networks(
-            SMALL[0], IDTConfig(width=32, blocks=1, heads=2), default, rngs=nnx.Rngs(0)
-        )
-        bigger.idt.config = SMALL[1]
+        bigger = IDT(IDTConfig(width=32, blocks=1, heads=2), default, rngs=nnx.Rngs(0))
+        bigger.config = SMALL[1]
         save_weights(path, bigger)
-    with pytest.raises(MskError, match=r"no such file|not weights of our networks") as error:
-        load_weights(path, default)
+    with pytest.raises(MskError, match=r"no such file|not weights of this network") as error:
+        load_weights(path, IDT, default)
     assert error.value.where == str(path)

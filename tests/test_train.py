@@ -22,7 +22,8 @@ from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDTConfig, Kinetics
-from mjx_msk.nets.ikt import IKTConfig
+from mjx_msk.nets.ikt import IKT, IKTConfig
+from mjx_msk.nets.shipped import FILES, networks_in
 from mjx_msk.nets.weights import load_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
 from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, scene, train
@@ -100,8 +101,9 @@ def test_a_wrong_config_is_said_so(tmp_path, text, said):
     assert error.value.where == str(tmp_path / "c.toml")
 
 
-def test_the_example_is_a_config():
-    read_config(Path(__file__).parents[1] / "examples/train.toml")
+@pytest.mark.parametrize("name", ["train_ikt.toml", "train_idt.toml"])
+def test_the_examples_are_configs(name):
+    read_config(Path(__file__).parents[1] / "examples" / name)
 
 
 def test_the_curriculum_has_equal_parts():
@@ -176,7 +178,8 @@ def test_a_short_training_lowers_the_loss(records, tmp_path):
     assert np.isfinite([float(v) for *_, v in found]).all()
     first, last = (np.mean([total(s) for s in span]) for span in (range(1, 9), range(33, 41)))
     assert last < 0.8 * first
-    load_weights(weights, Model.from_spec(generic_spec()))
+    assert [path.name for path in weights] == list(FILES)
+    networks_in(tmp_path, Model.from_spec(generic_spec()))
     assert list((tmp_path / "tensorboard").iterdir())
 
 
@@ -194,11 +197,11 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):
     parted = dataclasses.replace(config, out=tmp_path / "parted")
     with pytest.raises(KeyboardInterrupt):
         train(parted, stop)
-    assert not (tmp_path / "parted/weights.safetensors").exists()
+    assert not list((tmp_path / "parted").glob("*.safetensors"))
     again = train(parted)
     assert rows_but_time(tmp_path / "parted") == rows_but_time(tmp_path / "whole")
     model = Model.from_spec(generic_spec())
-    a, b = (load_weights(path, model) for path in (whole, again))
+    a, b = (load_weights(path, IKT, model)[0] for (path,) in (whole, again))
     for x, y in zip(jax.tree.leaves(nnx.state(a)), jax.tree.leaves(nnx.state(b)), strict=True):
         np.testing.assert_array_equal(x, y)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from mjx_msk.cli.data import Data
+from mjx_msk.cli.evaluate import Evaluate
 from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
 from mjx_msk.cli.train import Train
@@ -51,6 +52,8 @@ class Estimate:
     """How many times slower than life the video plays."""
     treadmill: float = 0.0
     """Belt speed in m/s of a person walking on a treadmill; negative for walking backwards."""
+    learn: bool = True
+    """Let the learned networks take part; --no-learn leaves all to the optimiser."""
     again: bool = False
     """Estimate again what is complete already."""
 
@@ -64,7 +67,7 @@ class Estimate:
         options = Options(
             height_m=self.height, mass_kg=self.mass, person=self.person, camera=self.camera,
             fov_deg=self.fov_deg, pose_model=self.pose_model, model=self.model, grf=self.grf,
-            slow_motion=self.slow_motion, treadmill=self.treadmill,
+            slow_motion=self.slow_motion, treadmill=self.treadmill, learn=self.learn,
         )  # fmt: skip
         jobs = recordings(self.sources, self.out)
         if len(jobs) > 1 and self.grf is not None:
@@ -283,7 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         | Annotated[Bones, tyro.conf.subcommand("bones")]
         | Annotated[Scale, tyro.conf.subcommand("scale")]
         | Annotated[Data, tyro.conf.subcommand("data")]
-        | Annotated[Train, tyro.conf.subcommand("train")],
+        | Annotated[Train, tyro.conf.subcommand("train")]
+        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
         prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
         args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )  # fmt: skip

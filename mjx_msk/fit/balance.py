@@ -7,13 +7,20 @@ differences of the samples, so that the residuals are sparse in time.
 
 import numpy as np
 
+from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.points import Points, centroidal
 from mjx_msk.fit.solver import Term
 from mjx_msk.model import Model
-from mjx_msk.physics.contact_forces import point_forces
+from mjx_msk.physics.contact_forces import ForcePriors, Told, point_forces
 
 #: How closely a motion obeys the laws: share of body weight, and of body weight x 1 m.
 FORCE_SPREAD_BW, MOMENT_SPREAD_BW_M = 0.03, 0.02
+
+
+#: Sole points' forces that are those told of the feet, whatever the motion demands.
+AS_TOLD = ForcePriors(
+    force_spread=1.0, moment_spread=1.0, told_force_spread=0.01, told_moment_spread=0.01
+)
 
 
 def _mass_and_gravity(model: Model) -> tuple[float, np.ndarray]:
@@ -37,12 +44,14 @@ def sole_points(centre: np.ndarray) -> np.ndarray:
 
 
 def consistent_forces(
-    model: Model, q: np.ndarray, center: np.ndarray, soles: np.ndarray, touch: np.ndarray, dt: float
-) -> np.ndarray:
+    model: Model, q: np.ndarray, center: np.ndarray, soles: np.ndarray, touch: np.ndarray,
+    dt: float, told: FootLoads | None = None, priors: ForcePriors | None = None,
+) -> np.ndarray:  # fmt: skip
     """Return the sole points' forces (T, c, 3), N, that come closest to what the motion demands.
 
     ``q`` (T, n) has its center of mass at ``center`` (T, 3); the points ``soles`` (T, c, 3) may
-    push, each as likely as ``touch`` (T, c) says.
+    push, each as likely as ``touch`` (T, c) says; the first of them are the model's own. The feet's
+    loads stay near those ``told``.
     """
     mass, gravity = _mass_and_gravity(model)
     if len(q) < 4:
@@ -53,7 +62,18 @@ def consistent_forces(
     demand = demand[np.clip(np.arange(len(q)) - 1, 0, len(demand) - 1)]
     arms = sole_points(soles) - center[:, None]
     weight = mass * float(np.linalg.norm(gravity))
-    return np.asarray(point_forces(demand, arms, touch, weight, dt), float)
+    beliefs = None if told is None else _told(model, told, center, soles.shape[1])
+    return np.asarray(point_forces(demand, arms, touch, weight, dt, priors, beliefs), float)
+
+
+def _told(model: Model, loads: FootLoads, center: np.ndarray, count: int) -> Told:
+    """Return the feet's loads as wrenches about the center of mass, of ``count`` points."""
+    arms = np.nan_to_num(loads.cop - center[:, None])
+    moment = loads.moment + np.cross(arms, loads.force)
+    feet = np.array(model.layout.contact_feet)
+    member = np.zeros((loads.force.shape[1], count))
+    member[feet, np.arange(len(feet))] = 1.0
+    return Told(np.concatenate([loads.force, moment], axis=-1), member)
 
 
 def balance_terms(

@@ -85,6 +85,11 @@ def _places(model: Model, q: jax.Array):
 
 
 @jax.jit
+def _bodies(model: Model, q: jax.Array):
+    return (jax.vmap(lambda q_t: pose(model, q_t).body_position)(q),)
+
+
+@jax.jit
 def _centroidal(model: Model, q: jax.Array):
     return (jax.vmap(lambda q_t: centroidal_matrix(model, q_t))(q),)
 
@@ -128,6 +133,12 @@ def points(
 def places(model: Model, q: np.ndarray) -> Places:
     """Return where a subject's points are along a trajectory ``q`` (T, n), without Jacobians."""
     return Places(*in_chunks(lambda q_: _places(model, q_), q))
+
+
+def joint_centres(model: Model, q: np.ndarray, bodies: tuple[str, ...]) -> np.ndarray:
+    """Return the origins (T, b, 3) m of bodies along ``q`` (T, n): the joints that carry them."""
+    index = [model.layout.body_names.index(name) for name in bodies]
+    return in_chunks(lambda q_: _bodies(model, q_), q)[0][:, index]
 
 
 def centroidal(model: Model, q: np.ndarray) -> np.ndarray:

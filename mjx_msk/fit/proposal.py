@@ -6,6 +6,7 @@ are blended, so that there is no seam; the world is that of ``fit.observation.up
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +20,9 @@ from mjx_msk.nets.ikt import IKT, Kinematics
 from mjx_msk.nets.sight import Sight, look
 
 #: Windows as in training: so many frames about so far apart, s.
-_FRAMES, _STEP_S = 40, 1.0 / 30.0
-#: Windows go through the network in groups of this many.
-_GROUP = 8
+FRAMES, STEP_S = 40, 1.0 / 30.0
+#: Windows go through a network in groups of this many.
+GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,8 @@ def propose(ikt: IKT, model: Model, seen: ImageObservation, height_m: float) -> 
 
     ``model`` is the generic default model.
     """
-    stride = max(1, round(_STEP_S / seen.dt))
-    frames = np.arange(0, len(seen.time), stride)
-    windows = _windows(len(frames))
+    frames = strided(len(seen.time), seen.dt)
+    windows = windows_of(len(frames))
     found, level = _in_groups(ikt, model, seen, height_m, [frames[w] for w in windows])
     world_from_camera = upright(seen).T
     shape = (len(frames), model.n)
@@ -60,7 +60,7 @@ def propose(ikt: IKT, model: Model, seen: ImageObservation, height_m: float) -> 
     turns, places = np.zeros((len(frames), 3, 3)), np.zeros((len(frames), 3))
     for i, window in enumerate(windows):
         count = len(window)
-        weight = _hat(count)[:, None]
+        weight = hat(count)[:, None]
         turn = world_from_camera @ np.asarray(level[i], float).T
         q = np.asarray(found.q[i, :count], float)
         rotation, position = root_pose(model, q)
@@ -74,22 +74,33 @@ def propose(ikt: IKT, model: Model, seen: ImageObservation, height_m: float) -> 
     q = _resampled(frames, coarse, len(seen.time))
     share = np.array([seen.weight[frames[w]].sum() for w in windows]) + 1e-9
     share /= share.sum()
+    count = len(windows)  # the rest pads the last group
     return Proposal(
         q=q,
         std=_resampled(frames, std / total, len(seen.time), degree=1),
-        log_segments=share @ np.asarray(found.log_segments, float),
-        camera_height=float(share @ np.asarray(found.camera_height, float)),
+        log_segments=share @ np.asarray(found.log_segments[:count], float),
+        camera_height=float(share @ np.asarray(found.camera_height[:count], float)),
     )
 
 
-def _windows(count: int) -> list[np.ndarray]:
+def strided(count: int, dt: float) -> np.ndarray:
+    """Return the frames of a clip, ``dt`` s apart, that a network looks at."""
+    return np.arange(0, count, max(1, round(STEP_S / dt)))
+
+
+def windows_of(count: int) -> list[np.ndarray]:
     """Return the frames of each window: half of each is shared with the next."""
-    last = max(count - _FRAMES, 0)
-    starts = sorted({*range(0, last, _FRAMES // 2), last})
-    return [np.arange(s, min(s + _FRAMES, count)) for s in starts]
+    last = max(count - FRAMES, 0)
+    starts = sorted({*range(0, last, FRAMES // 2), last})
+    return [np.arange(s, min(s + FRAMES, count)) for s in starts]
 
 
-def _hat(count: int) -> np.ndarray:
+def padded(window: np.ndarray) -> np.ndarray:
+    """Return a window's frames, the last one repeated, at the length of all windows."""
+    return window[np.minimum(np.arange(FRAMES), len(window) - 1)]
+
+
+def hat(count: int) -> np.ndarray:
     """Return weights that fall towards both ends of a window."""
     inside = np.arange(count) + 0.5
     return np.minimum(inside, count - inside) / count
@@ -100,28 +111,25 @@ def _in_groups(
 ) -> tuple[Kinematics, np.ndarray]:
     """Return what the network says of each window, padded to one compiled shape."""
     answers = []
-    for start in range(0, len(windows), _GROUP):
-        group = windows[start : start + _GROUP]
-        padded = [_sight(seen, w, height_m) for w in [*group, *[group[0]] * (_GROUP - len(group))]]
-        sights = jax.tree.map(lambda *x: jnp.asarray(np.stack(x), jnp.float32), *padded)
-        answers.append(
-            jax.tree.map(
-                lambda x, n=len(group): np.asarray(x)[:n],
-                _kinematics(ikt, model, sights, seen.hips),
-            )
-        )
+    for start in range(0, len(windows), GROUP):
+        group = windows[start : start + GROUP]
+        filled = [*group, *[group[0]] * (GROUP - len(group))]
+        rows = [_sight(seen, window, height_m) for window in filled]
+        sights = jax.tree.map(lambda *x: jnp.asarray(np.stack(x), jnp.float32), *rows)
+        answers.append(jax.tree.map(np.asarray, _kinematics(ikt, model, sights, seen.hips)))
     return jax.tree.map(lambda *x: np.concatenate(x), *answers)
 
 
 def _sight(seen: ImageObservation, frames: np.ndarray, height_m: float) -> Sight:
     """Return one window; frames that it lacks are ones in which nothing is seen."""
-    index = np.append(frames, [frames[-1]] * (_FRAMES - len(frames)))
-    weight = seen.weight[index] * (np.arange(_FRAMES) < len(frames))[:, None]
-    step = seen.dt * (frames[1] - frames[0]) if len(frames) > 1 else _STEP_S
-    return Sight(
-        step * np.arange(_FRAMES), seen.rays[index], np.nan_to_num(seen.metric[index]), weight,
+    index = padded(frames)
+    weight = seen.weight[index] * (np.arange(FRAMES) < len(frames))[:, None]
+    step = seen.dt * (frames[1] - frames[0]) if len(frames) > 1 else STEP_S
+    parts: list[Any] = [
+        step * np.arange(FRAMES), seen.rays[index], np.nan_to_num(seen.metric[index]), weight,
         seen.down, np.array(height_m),
-    )  # fmt: skip
+    ]  # fmt: skip
+    return Sight(*parts)
 
 
 def _nearest_rotations(matrices: np.ndarray) -> np.ndarray:

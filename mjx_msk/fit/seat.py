@@ -10,7 +10,7 @@ from scipy.ndimage import binary_closing, binary_opening
 
 from mjx_msk.fit.balance import consistent_forces, sole_points
 from mjx_msk.fit.ground_forces import FootLoads, foot_loads
-from mjx_msk.fit.kinetics import Kinetics
+from mjx_msk.fit.kinetics import Kinetics, estimated_loads, joint_forces
 from mjx_msk.fit.points import places
 from mjx_msk.fit.root import root_pose
 from mjx_msk.model import Model
@@ -22,6 +22,21 @@ _LOW = 0.8
 _UNBALANCED_BW_M = 0.05
 #: Sitting lasts longer than this, s.
 _SHORTEST_S = 0.2
+
+
+def carried(
+    model: Model, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray, pushing: np.ndarray, dt: float
+) -> tuple[FootLoads, Kinetics]:
+    """Return the feet's loads that best explain a motion (T, n), beside a seat where one is needed.
+
+    ``pushing`` (T, c) says which sole points may carry a load. Also returns the joint forces.
+    """
+    loads = estimated_loads(model, q, pushing, dt)
+    kinetics = joint_forces(model, q, qd, qdd, loads)
+    if (seat := seated(model, q, kinetics, dt)).any():
+        loads = loads_beside_seat(model, q, pushing, seat, dt)
+        kinetics = joint_forces(model, q, qd, qdd, loads)
+    return loads, kinetics
 
 
 def seated(model: Model, q: np.ndarray, kinetics: Kinetics, dt: float) -> np.ndarray:

@@ -13,9 +13,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.fit import terms
-from mjx_msk.fit.balance import balance_terms, consistent_forces
+from mjx_msk.fit.balance import AS_TOLD, balance_terms, consistent_forces
 from mjx_msk.fit.config import LIMIT_SPREAD, FitConfig, habits
 from mjx_msk.fit.contact import PUSH_GENEROSITY, floor_level, touching
+from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.observation import ImageObservation, first_guess, upright
 from mjx_msk.fit.points import Points, points
 from mjx_msk.fit.proposal import Proposal
@@ -32,6 +33,8 @@ _KNOWN_GRAVITY_SPREAD = 0.002
 _FAR_ABOVE_M = 10.0
 #: The camera's unknowns: its height and two tilts.
 _CAMERA_UNKNOWNS = 3
+#: Segments are at most this many standard deviations from the usual.
+_SIZE_SPREADS = 3.0
 #: Nobody who is seen is nearer to the camera, m.
 _NEAREST_M = 0.5
 #: A point that is not known to touch may sink this far before it counts, m.
@@ -212,13 +215,19 @@ class _Problem:
         p = self.points(q, g)
         rotation, center = self.camera(g)
         return VideoFit(
-            q=q, base=self.base, log_segments=g[: self.segments], touching=self.touch,
+            q=q, base=self.base, log_segments=_plausible(g[: self.segments]), touching=self.touch,
             pushing=self.push,
             camera_from_world=rotation, camera_position=center,
             landmarks=p.position[:, : len(self.seen.sites)],
             confidence=_confidence(self.image_terms(p, g), habits(self.model).spread),
             iterations=steps,
         )  # fmt: skip
+
+
+def _plausible(log_segments: np.ndarray) -> np.ndarray:
+    """Return the segments (k,) that nobody's body is beyond: landmarks may all be wrong."""
+    most = _SIZE_SPREADS * segment_spread()[: len(log_segments)]
+    return np.clip(log_segments, -most, most)
 
 
 def fitted_sites(model: Model, seen: ImageObservation) -> np.ndarray:
@@ -301,13 +310,14 @@ def refine(
     *,
     treadmill_m_s: float = 0.0,
     proposal: Proposal | None = None,
+    told: Callable[[np.ndarray], FootLoads] | None = None,
     config: FitConfig | None = None,
     on_progress: Progress = lambda label: None,
 ) -> VideoFit:
     """Refine a fit on the subject's own scaled ``model`` with the laws of motion in the loop.
 
-    Foot forces that come closest to what the motion demands, and a motion that comes closer to
-    what those forces can do, take turns.
+    Foot forces that come closest to what the motion demands, or else those that are ``told`` of the
+    motion (T, n), and a motion that comes closer to what those forces can do, take turns.
     """
     config = config or FitConfig()
     depth = ((start.landmarks - start.camera_position) @ start.camera_from_world.T)[..., 2]
@@ -323,7 +333,12 @@ def refine(
         on_progress(f"balancing forces, round {turn + 1} of {config.balance_rounds}")
         p = problem.points(q, g)
         soles, center = p.position[:, problem.soles(p)], p.position[:, -1]
-        forces = consistent_forces(model, q, center, soles, problem.push, observation.dt)
+        if told is None:
+            forces = consistent_forces(model, q, center, soles, problem.push, observation.dt)
+        else:
+            forces = consistent_forces(
+                model, q, center, soles, problem.push, observation.dt, told(q), AS_TOLD
+            )
         problem = replace(problem, forces=forces)
         solution = gauss_newton(problem.terms, q, g, iterations=config.balance_iterations)
         q, g, steps = solution.x, solution.g, steps + solution.iterations

@@ -1,6 +1,6 @@
 """Compiling (or loading) what a fit will need while the landmarks are being found."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -8,16 +8,22 @@ import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import full_motion, joint_forces
+from mjx_msk.fit.learned import learned_kinetics
 from mjx_msk.fit.muscles import muscle_effort
+from mjx_msk.fit.observation import ImageObservation
 from mjx_msk.fit.points import centroidal, places, points
+from mjx_msk.fit.proposal import propose
 from mjx_msk.fit.scaling import SEGMENTS, VERTEX_SITE
 from mjx_msk.model import Model
+from mjx_msk.nets.shipped import Networks
 
 _THREADS = 2  # XLA compiles one program per thread
 
 
 @contextmanager
-def warming_up(model: Model, landmarks: tuple[str, ...]) -> Iterator[None]:
+def warming_up(
+    model: Model, landmarks: tuple[str, ...], networks: Networks | None
+) -> Iterator[None]:
     """Prepare every jitted function of a video fit with ``landmarks`` beside the block.
 
     The programs depend on the model's layout and on how many landmarks there are, not on its
@@ -26,7 +32,7 @@ def warming_up(model: Model, landmarks: tuple[str, ...]) -> Iterator[None]:
     q, feet = np.zeros((1, model.n)), np.zeros((1, 2, 3))
     sites = np.zeros(len(landmarks) + 1, int)
     sites[-1] = model.layout.site_index[VERTEX_SITE]
-    jobs = (
+    jobs: tuple[Callable[[], object], ...] = (
         lambda: points(model, 1.0, q, np.zeros(len(SEGMENTS)), sites),
         lambda: joint_forces(model, q, q, q, FootLoads(feet, feet, feet)),
         lambda: centroidal(model, q),
@@ -34,7 +40,25 @@ def warming_up(model: Model, landmarks: tuple[str, ...]) -> Iterator[None]:
         lambda: full_motion(model, q, q, q),
         lambda: muscle_effort(model, q, q, q, q, FootLoads(feet, feet, feet)),
     )
+    if networks is not None:
+        somebody = _anybody(landmarks, sites[:-1])
+        jobs += (
+            lambda: propose(networks.ikt, model, somebody, 1.7),
+            lambda: learned_kinetics(networks.idt, model, q, q, q, somebody.dt, 1.7),
+        )
     with ThreadPoolExecutor(_THREADS) as pool:
         for job in jobs:
             pool.submit(job)
         yield
+
+
+def _anybody(landmarks: tuple[str, ...], sites: np.ndarray) -> ImageObservation:
+    """Return an observation of which nothing matters but its shape."""
+    hips = (landmarks.index("right_hip"), landmarks.index("left_hip"))
+    metric = np.zeros((1, len(landmarks), 3))
+    metric[0, hips, 0] = -0.1, 0.1
+    return ImageObservation(
+        time=np.zeros(1), sites=sites, rays=metric[..., :2], metric=metric,
+        weight=np.ones(metric.shape[:2]), hips=hips, down=np.array([0.0, 1.0, 0.0]),
+        gravity_known=False,
+    )  # fmt: skip

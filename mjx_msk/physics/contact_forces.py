@@ -34,6 +34,15 @@ class ForcePriors(NamedTuple):
     moment_spread: float = 0.01  #: BW x 1 m, and the demanded moment
     point_spread: float = 0.5  #: BW, size of one point's force; less certain touch, smaller
     rate_spread: float = 2.0  #: BW/s, how fast a point's force changes
+    told_force_spread: float = 0.05  #: BW, how closely a foot's force is what was told of it
+    told_moment_spread: float = 0.01  #: BW x 1 m, and its moment
+
+
+class Told(NamedTuple):
+    """What somebody else says of the feet: their wrenches, as ``demand``."""
+
+    wrench: jax.Array | np.ndarray  #: (T, F, 6) N and N m about the demand's reference point
+    member: jax.Array | np.ndarray  #: (F, c) 1 where a point belongs to a foot, else 0
 
 
 class _Problem(NamedTuple):
@@ -43,6 +52,7 @@ class _Problem(NamedTuple):
     arms: jax.Array  #: (T, c, 3) m
     touch: jax.Array  #: (T, c) 0..1
     dt: jax.Array  #: s
+    told: Told | None  #: in BW and BW m
 
 
 def point_forces(
@@ -52,6 +62,7 @@ def point_forces(
     weight: jax.Array | float,
     dt: jax.Array | float,
     priors: ForcePriors | None = None,
+    told: Told | None = None,
 ) -> jax.Array:
     """Return the force of the floor at every sole point of a clip, (T, c, 3) N, world axes, Z up.
 
@@ -63,13 +74,21 @@ def point_forces(
         (force - demand)^2 / force_spread^2 + (moment - demand)^2 / moment_spread^2
         + dt sum over points [ f^2 / (point_spread touch)^2 + (df/dt)^2 / rate_spread^2 ]
 
+    and, where feet have been ``told`` wrenches, over feet of
+
+        (force - told)^2 / told_force_spread^2 + (moment - told)^2 / told_moment_spread^2
+
     with every force in its friction cone ``|f_xy| <= friction f_z``; a convex combination of sole
     points that push is a center of pressure inside the sole. Differentiable (reverse mode) by all
     but ``priors``. Clips under ``vmap`` are solved one after the other.
     """
     demand = jnp.asarray(demand)
     arms, touch, dt = (jnp.asarray(a, demand.dtype) for a in (arms, touch, dt))
-    return weight * _solve(priors or ForcePriors(), _Problem(demand / weight, arms, touch, dt))
+    if told is not None:
+        told = Told(*(jnp.asarray(a, demand.dtype) for a in told))
+        told = told._replace(wrench=told.wrench / weight)
+    problem = _Problem(demand / weight, arms, touch, dt, told)
+    return weight * _solve(priors or ForcePriors(), problem)
 
 
 def _slope(priors: ForcePriors, problem: _Problem, force: jax.Array) -> jax.Array:
@@ -80,13 +99,18 @@ def _slope(priors: ForcePriors, problem: _Problem, force: jax.Array) -> jax.Arra
 def _objective(priors: ForcePriors, p: _Problem, force: jax.Array) -> jax.Array:
     active = (p.touch > TOUCH_LEAST)[..., None]
     force = jnp.where(active, force, 0.0)
-    moment = jnp.sum(jnp.cross(p.arms, force), axis=1)
-    lacking = jnp.concatenate([force.sum(axis=1), moment], axis=-1) - p.demand
+    wrench = jnp.concatenate([force, jnp.cross(p.arms, force)], axis=-1)
+    lacking = wrench.sum(axis=1) - p.demand
     spread = jnp.repeat(jnp.array([priors.force_spread, priors.moment_spread]), 3)
+    strange = jnp.zeros(())
+    if p.told is not None:
+        feet = jnp.einsum("fc,tcx->tfx", p.told.member, wrench)
+        belief = jnp.repeat(jnp.array([priors.told_force_spread, priors.told_moment_spread]), 3)
+        strange = jnp.sum(((feet - p.told.wrench) / belief) ** 2)
     size = force / (priors.point_spread * jnp.where(active, p.touch[..., None], 1.0))
     change = jnp.diff(force, axis=0) / (priors.rate_spread * p.dt)
     rest = jnp.sum(size**2) + jnp.sum(change**2)
-    return 0.5 * (jnp.sum((lacking / spread) ** 2) + p.dt * rest)
+    return 0.5 * (jnp.sum((lacking / spread) ** 2) + strange + p.dt * rest)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -131,17 +155,27 @@ class _Rows(NamedTuple):
 
 
 def _rows(priors: ForcePriors, problem: _Problem) -> _Rows:
-    demand, arms, touch, dt = (np.asarray(a, np.float64) for a in problem)
+    demand, arms, touch, dt = (np.asarray(a, np.float64) for a in problem[:4])
     active = touch > TOUCH_LEAST
     t, i = np.nonzero(active)
     spread = np.repeat([priors.force_spread, priors.moment_spread], 3)
     whiten = sparse.diags(np.tile(1.0 / spread, len(touch)))
     size = sparse.diags(np.repeat(np.sqrt(dt) / (priors.point_spread * touch[t, i]), 3))
     change = _changes(active) / (priors.rate_spread * np.sqrt(dt))
-    blocks = [whiten @ _supply(arms[t, i], t, len(touch)), size]
-    R = sparse.vstack([*blocks, sparse.kron(change, sparse.eye(3))], format="csr")
+    supply = _supply(arms[t, i])
+    blocks = [whiten @ _summed(t, len(touch)) @ supply]
+    targets = [(demand / spread).ravel()]
+    if problem.told is not None:
+        wrench, member = (np.asarray(a, np.float64) for a in problem.told)
+        belief = np.repeat([priors.told_force_spread, priors.told_moment_spread], 3)
+        for foot, own in enumerate(member):
+            sums = _summed(t, len(touch)) @ sparse.diags(np.repeat(own[i], 6))
+            blocks.append(sparse.diags(np.tile(1.0 / belief, len(touch))) @ sums @ supply)
+            targets.append((wrench[:, foot] / belief).ravel())
+    R = sparse.vstack([*blocks, size, sparse.kron(change, sparse.eye(3))], format="csr")
     target = np.zeros(R.shape[0])
-    target[: demand.size] = (demand / spread).ravel()
+    known = np.concatenate(targets)
+    target[: len(known)] = known
     return _Rows(active, R, target)
 
 
@@ -149,7 +183,7 @@ def _optimum_on_host(priors: ForcePriors, problem: _Problem) -> tuple[np.ndarray
     """Return ``_optimum``; NaN where Clarabel finds none, as with input that is not finite."""
     shape, dtype = problem.touch.shape, problem.demand.dtype
     force, D = np.zeros((*shape, 3)), np.zeros((*shape, 3, 3))
-    if not all(np.all(np.isfinite(a)) for a in problem):
+    if not all(np.all(np.isfinite(a)) for a in jax.tree.leaves(problem)):
         return (force + np.nan).astype(dtype), (D + np.nan).astype(dtype)
     active, R, target = _rows(priors, problem)
     count = int(active.sum())
@@ -251,8 +285,8 @@ def _projection(x: np.ndarray, friction: float) -> tuple[np.ndarray, np.ndarray]
     )
 
 
-def _supply(arms: np.ndarray, frame: np.ndarray, frames: int) -> sparse.csr_matrix:
-    """Return the map from point forces (3 each) to wrenches (6 a frame)."""
+def _supply(arms: np.ndarray) -> sparse.csr_matrix:
+    """Return the map from point forces (3 each) to each point's wrench (6 each)."""
     count = len(arms)
     block = np.zeros((count, 6, 3))
     block[:, :3] = np.eye(3)
@@ -260,10 +294,15 @@ def _supply(arms: np.ndarray, frame: np.ndarray, frames: int) -> sparse.csr_matr
     block[:, 3, 1], block[:, 3, 2] = -z, y
     block[:, 4, 0], block[:, 4, 2] = z, -x
     block[:, 5, 0], block[:, 5, 1] = -y, x
-    row = frame[:, None, None] * 6 + np.arange(6)[None, :, None] + np.zeros((1, 1, 3), int)
-    column = np.arange(count)[:, None, None] * 3 + np.arange(3) + np.zeros((1, 6, 1), int)
-    shape = (6 * frames, 3 * count)
-    return sparse.csr_matrix((block.ravel(), (row.ravel(), column.ravel())), shape=shape)
+    places = np.arange(count + 1)
+    return sparse.bsr_matrix((block, places[:-1], places), shape=(6 * count, 3 * count)).tocsr()
+
+
+def _summed(frame: np.ndarray, frames: int) -> sparse.csr_matrix:
+    """Return the map from wrenches (6 each) of points in ``frame`` (k,) to those of all frames."""
+    count = len(frame)
+    sums = sparse.csr_matrix((np.ones(count), (frame, np.arange(count))), shape=(frames, count))
+    return sparse.kron(sums, sparse.eye(6), format="csr")
 
 
 def _changes(active: np.ndarray) -> sparse.csr_matrix:

@@ -15,12 +15,16 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from mjx_msk.errors import MskError
 from mjx_msk.model import Model
 from mjx_msk.physics.coordinates import difference, displaced, normalized, position_rate
 from mjx_msk.physics.dynamics import Loads, forward_dynamics
+
+#: A locked coordinate turns with so much, kg m^2 (``with_locks``).
+LOCK_INERTIA = 100.0
 
 
 class State(NamedTuple):
@@ -29,6 +33,17 @@ class State(NamedTuple):
     q: jax.Array  #: (n,) rad or m; with a free joint one more, see ``physics.coordinates``
     qd: jax.Array  #: (n,)
     inner: Any = ()  #: further states that integrate along, e.g. activations; any tree of arrays
+
+
+def with_locks(model: Model) -> Model:
+    """Return the model with its locked coordinates so heavy that they hardly move.
+
+    That needs no constraint; they turn with ``LOCK_INERTIA`` whatever pulls.
+    """
+    own = [model.layout.independent[i] for i in np.flatnonzero(model.layout.locked)]
+    locked = np.isin(np.asarray(model.mjx.dof_jntid), own)
+    heavy = jnp.where(locked, LOCK_INERTIA, model.mjx.dof_armature)
+    return model.replace(mjx=model.mjx.replace(dof_armature=heavy))
 
 
 class Drive(NamedTuple):

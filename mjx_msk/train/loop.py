@@ -64,7 +64,7 @@ class Progress(NamedTuple):
     step: jax.Array
 
 
-class Networks(nnx.Module):
+class Pair(nnx.Module):
     """Both networks, as one tree of parameters."""
 
     def __init__(self, config: TrainConfig, model: Model, usual: np.ndarray) -> None:
@@ -135,7 +135,7 @@ class Trainer:
         self.windows = Windows([*train, *drawn], config.frames, config.strides)
         val = [ordered(clip, columns) for clip in val]
         self.val = Windows(val, config.frames, config.strides) if val else None
-        networks = Networks(config, self.scene.model, usual_pose(train))
+        networks = Pair(config, self.scene.model, usual_pose(train))
         self.graph, params = nnx.split(networks, nnx.Param)
         self.optimizer = optimizer(config)
         mesh = Mesh(np.array(jax.devices()), ("data",))
@@ -158,7 +158,7 @@ class Trainer:
         self._update = jax.jit(self._updated, donate_argnums=0)
         self._validate = jax.jit(self._losses)
 
-    def networks(self, params: Any | None = None) -> Networks:
+    def networks(self, params: Any | None = None) -> Pair:
         """Return the networks as they are now, or with other parameters."""
         return nnx.merge(self.graph, self.state.params if params is None else params)
 

@@ -17,14 +17,13 @@ from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
 from mjx_msk.nets.ikt import IKT
 from mjx_msk.nets.sight import Seen, Sight, look
+from mjx_msk.physics.integration import with_locks
 from mjx_msk.physics.points import marker_positions
 from mjx_msk.physics.root import about, root_coordinates, root_frame
 from mjx_msk.physics.scaling import scale, stretch
 from mjx_msk.train.config import TrainConfig
 from mjx_msk.train.windows import Window
 
-#: A locked joint is one that much inertia turns with, kg m^2: it needs no constraint.
-_LOCK_INERTIA = 100.0
 #: Periods of the errors of motions, s.
 _NOISE_PERIODS_S = (0.3, 2.0)
 
@@ -57,13 +56,7 @@ class Scene:
 
     def person(self, w: Window) -> Model:
         """Return one person's model; locked joints hardly move, whatever pulls."""
-        model = scale(self.model, self.factors(w.base, w.log_segments), w.mass)
-        locked = np.isin(
-            np.asarray(model.mjx.dof_jntid),
-            [model.layout.independent[i] for i in np.flatnonzero(model.layout.locked)],
-        )
-        heavy = jnp.where(locked, _LOCK_INERTIA, model.mjx.dof_armature)
-        return model.replace(mjx=model.mjx.replace(dof_armature=heavy))
+        return with_locks(scale(self.model, self.factors(w.base, w.log_segments), w.mass))
 
 
 def mirrored_half(scene: Scene, key: jax.Array, w: Window) -> Window:

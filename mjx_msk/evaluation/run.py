@@ -1,0 +1,214 @@
+"""Every method on every trial, through virtual cameras; goes on where it was stopped."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mjx_msk.data import camera_noise
+from mjx_msk.data.clip import RATE_HZ, Clip
+from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
+from mjx_msk.data.listing import Listed
+from mjx_msk.data.virtual_camera import view
+from mjx_msk.errors import MskError
+from mjx_msk.evaluation.methods import METHODS, Kit
+from mjx_msk.evaluation.scores import Scores, scores
+from mjx_msk.evaluation.truth import truth_of
+from mjx_msk.files import replacing
+from mjx_msk.fit.observation import ImageObservation, landmark_sites
+from mjx_msk.nets.ikt import movable
+from mjx_msk.train.clips import ClipMaker
+from mjx_msk.train.windows import kind
+
+#: Raised when results are made differently, so that older ones are made again.
+VERSION = 1
+#: Every so many-th frame of a clip (60 Hz) is filmed.
+STRIDE = 2
+#: A pose network's landmark lies this far from where the model has it, on everybody elsewhere, m.
+PLACEMENT_M = 0.01
+TRIALS = "trials"
+
+OnStage = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method's scores of one trial seen by one camera."""
+
+    trial: str
+    person: str
+    activity: str  #: its first word
+    seed: int
+    method: str
+    seconds: float  #: what the method took; the first of a run compiles
+    frames: int
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is evaluated."""
+
+    methods: tuple[str, ...] = tuple(METHODS)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    longest_s: float = 6.0
+    """The middle of longer clips counts."""
+    split: str = ""
+    """Only people of this split, where there is one."""
+    people: tuple[str, ...] = ()
+    """Only these people."""
+
+
+@dataclass
+class Results:
+    """What came of every trial."""
+
+    rows: list[Row] = field(default_factory=list)
+    made: int = 0
+    kept: int = 0
+    skipped: list[tuple[str, MskError]] = field(default_factory=list)
+
+
+def evaluate(
+    trials: Sequence[Listed],
+    out: Path,
+    kit: Kit,
+    plan: Plan,
+    *,
+    on_stage: OnStage = lambda *_: None,
+    on_skip: Callable[[str, MskError], None] = lambda *_: None,
+) -> Results:
+    """Score every method on every trial of the plan's people; results are kept in ``out``.
+
+    A trial counts as done while its files, the plan and the networks are the same.
+    ``on_stage(label, done, total)`` hears about progress, ``on_skip(trial, why)`` about each
+    trial that is left out. Raises ``MskError`` where ``out`` cannot be written.
+    """
+    results, maker = Results(), ClipMaker()
+    folder = out / TRIALS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MskError(
+            f"cannot be written: {error.strerror}.", where=str(out), remedy="Give another folder."
+        ) from error
+    for done, listed in enumerate(trials):
+        name = f"{listed.dataset}/{listed.name}"
+        on_stage(name, done, len(trials))
+        path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+        try:
+            key = _key(listed, plan, kit)
+            rows = _earlier(path, key)
+            if rows is None:
+                rows = _rows(listed, maker, kit, plan)
+                with replacing(path) as part:
+                    text = json.dumps({"key": key, "rows": [asdict(row) for row in rows]}, indent=1)
+                    part.write_text(text, encoding="utf-8")
+                results.made += bool(rows)
+            else:
+                results.kept += bool(rows)
+            results.rows += rows
+        except MskError as error:
+            results.skipped.append((name, error))
+            on_skip(name, error)
+    return results
+
+
+def _key(listed: Listed, plan: Plan, kit: Kit) -> str:
+    hashes = []
+    for path in listed.files:
+        try:
+            with open(path, "rb") as file:
+                hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise MskError(
+                f"cannot be read: {error.strerror}.", where=str(path), remedy="Check the file."
+            ) from error
+    parts = [VERSION, listed.name, hashes, asdict(plan), kit.identity]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _earlier(path: Path, key: str) -> list[Row] | None:
+    """Return a trial's rows of an earlier run, None if they are of something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return [Row(**row) for row in found["rows"]] if found["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _rows(listed: Listed, maker: ClipMaker, kit: Kit, plan: Plan) -> list[Row]:
+    trial = listed.read()
+    if (plan.split and trial.split != plan.split) or (
+        plan.people and trial.person not in plan.people
+    ):
+        return []
+    (clip,) = maker.clips(trial)
+    frames = middle_frames(len(clip), plan.longest_s)
+    if len(frames) < 4:
+        raise MskError("the clip is too short.", where=clip.name)
+    model = kit.person(clip.base, clip.log_segments, clip.mass_kg)
+    truth = truth_of(clip, model, frames)
+    rows = []
+    for seed in plan.seeds:
+        seen = filmed(kit, clip, maker.landmark_names, frames, plan.longest_s, seed)
+        for method in plan.methods:
+            start = time.perf_counter()
+            found = METHODS[method](kit, seen, float(clip.height_m), float(clip.mass_kg))
+            took = time.perf_counter() - start
+            values = {k: round(v, 6) for k, v in scores(truth, found, movable(model)).items()}
+            rows.append(
+                Row(
+                    trial=clip.name, person=clip.person, activity=kind(clip.activity), seed=seed,
+                    method=method, seconds=round(took, 3), frames=len(frames), scores=values,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def middle_frames(count: int, longest_s: float) -> np.ndarray:
+    """Return the frames of a clip that are filmed: its middle, every ``STRIDE``-th."""
+    most = int(longest_s * RATE_HZ)
+    first = max(0, (count - most) // 2)
+    return np.arange(first, min(count, first + most), STRIDE)
+
+
+@jax.jit
+def _view(key: jax.Array, landmarks: jax.Array, dt: jax.Array) -> Any:
+    return view(key, camera_noise.load(), landmarks, dt=dt)
+
+
+def filmed(
+    kit: Kit, clip: Clip, names: tuple[str, ...], frames: np.ndarray, longest_s: float, seed: int
+) -> ImageObservation:
+    """Return what a random camera and its pose network see of a clip; the same for the same seed.
+
+    ``names`` are those of the clip's landmarks. Shorter clips are filmed for ``longest_s`` with the
+    person standing still at the end, of which nothing is returned, so that nothing compiles anew.
+    """
+    own = int.from_bytes(hashlib.sha256(clip.name.encode()).digest()[:4], "big")
+    view_key, place_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), own))
+    columns = [names.index(name) for name in LANDMARKS]
+    count, most = len(frames), len(middle_frames(int(longest_s * RATE_HZ), longest_s))
+    index = np.minimum(frames[0] + STRIDE * np.arange(most), frames[-1])
+    points = np.asarray(clip.landmarks[index][:, columns], np.float32)
+    off = PLACEMENT_M * jax.random.normal(place_key, points.shape[1:])
+    dt = STRIDE / RATE_HZ
+    v = jax.tree.map(np.asarray, _view(view_key, jnp.asarray(points) + off, jnp.float32(dt)))
+    return ImageObservation(
+        time=dt * np.arange(count),
+        sites=np.array(list(landmark_sites(kit.generic, LANDMARKS).values())),
+        rays=v.rays[:count].astype(float),
+        metric=v.metric[:count].astype(float),
+        weight=v.visibility[:count].astype(float) ** 2,
+        hips=HIPS,
+        down=v.down.astype(float),
+        gravity_known=bool(v.gravity_known > 0.5),
+    )
