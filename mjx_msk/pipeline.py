@@ -1,7 +1,7 @@
 """The way from a person's video, or from markers, to a motion and its files: one page."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from mjx_msk.errors import MskError
 from mjx_msk.fit.assemble import Evidence, assemble
 from mjx_msk.fit.clock import evenly
 from mjx_msk.fit.derivatives import smooth_motion
-from mjx_msk.fit.ground_forces import FootLoads
-from mjx_msk.fit.kinetics import Kinetics, joint_forces
-from mjx_msk.fit.loop import follow, loads_of
+from mjx_msk.fit.kinetics import joint_forces
+from mjx_msk.fit.loop import follow
 from mjx_msk.fit.marker_names import match_markers
 from mjx_msk.fit.markers import fit_markers
 from mjx_msk.fit.measured import measured_loads
@@ -110,9 +109,7 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         confidence=fit.confidence,
         belt_m_s=belt,
     )
-    motion = _with_kinetics(
-        run, model, evidence, lambda: loads_of(found, seen.dt, height, networks)
-    )
+    motion = _with_kinetics(run, model, evidence, fit.pushing)
     motion = with_sighting(motion, sighting, fit)
     subject = {"height_m": height, "mass_kg": mass, "person": person.person_id}
     return spec, _described(run, motion, subject)
@@ -148,7 +145,7 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         confidence=fit.confidence,
         belt_m_s=options.treadmill,
     )
-    motion = _with_kinetics(run, model, evidence, lambda: carried(model, q, qd, qdd, pushing, dt))
+    motion = _with_kinetics(run, model, evidence, pushing)
     found_quality = {
         "marker_error_mm": 1e3 * float(np.nanmean(fit.error_m)),
         "undetermined_coordinates": list(fit.undetermined),
@@ -198,19 +195,19 @@ def watch(run: Run, model: Model, networks: Networks | None) -> tuple[Landmarks,
     return person, camera
 
 
-def _with_kinetics(
-    run: Run, model: Model, found: Evidence, explain: Callable[[], tuple[FootLoads, Kinetics]]
-) -> Motion:
-    """Return the motion with the feet's loads, moments and muscles.
+def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
+    """Return the motion with the feet's loads, measured or estimated, moments and muscles.
 
-    Loads are measured ones if there are any, else what ``explain`` returns.
+    ``pushing`` (T, c) says which sole points may carry an estimated load.
     """
     with run.stage("kinetics"):
+        dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
+        moving = found.q, found.qd, found.qdd
         if run.options.grf is not None:
             loads = measured_loads(run.options.grf, model, found.time, found.q)
-            kinetics = joint_forces(model, found.q, found.qd, found.qdd, loads)
+            kinetics = joint_forces(model, *moving, loads)
         else:
-            loads, kinetics = explain()
+            loads, kinetics = carried(model, *moving, pushing, dt)
     with run.stage("muscles"):
         tau = kinetics.generalized_force
         effort = muscle_effort(model, found.q, found.qd, found.qdd, tau, loads)
