@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -230,6 +231,36 @@ def test_eight_devices_do_what_one_does(records, tmp_path):
     for ours, theirs in zip(first_steps(records, tmp_path), eight, strict=True):
         for name, value in ours.items():
             np.testing.assert_allclose(theirs[name], value, rtol=2e-3, err_msg=name)
+
+
+def test_two_processes_do_what_one_does(records, tmp_path):
+    """Each with one device; they meet at a free port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import sys, json, jax\n"
+        "from pathlib import Path\n"
+        "from mjx_msk.train.loop import join\n"
+        "join(sys.argv[4], 2, int(sys.argv[5]))\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from test_train import first_steps\n"
+        "found = first_steps(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "print(json.dumps([len(jax.devices()), found]))\n"
+    )
+    given = [str(records), str(tmp_path), str(Path(__file__).parent), f"localhost:{port}"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, *given, str(i)], stdout=subprocess.PIPE, text=True
+        )
+        for i in range(2)
+    ]
+    said = [json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in both]
+    for count, found in said:
+        assert count == 2
+        for ours, theirs in zip(first_steps(records, tmp_path), found, strict=True):
+            for name, value in ours.items():
+                np.testing.assert_allclose(theirs[name], value, rtol=2e-3, err_msg=name)
 
 
 def first_steps(records: Path, out: Path) -> list[dict[str, float]]:

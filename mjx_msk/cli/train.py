@@ -17,6 +17,12 @@ class Train:
 
     config: tyro.conf.Positional[Path]
     """The training config (.toml), such as examples/train_ikt.toml."""
+    coordinator: str | None = None
+    """HOST:PORT of the first of several processes that train together on a folder they share."""
+    processes: int | None = None
+    """How many they are; like --process, found out where a cluster's scheduler started them."""
+    process: int | None = None
+    """Which of them this is, from 0."""
 
     def run(self, terminal: Terminal) -> int:
         """Train and say where the weights are."""
@@ -24,9 +30,11 @@ class Train:
             on_stage("starting", 0, 0)
             from mjx_msk.runtime import enable_compilation_cache
             from mjx_msk.train.config import read_config
-            from mjx_msk.train.loop import train
+            from mjx_msk.train.loop import join, train
 
             enable_compilation_cache()
+            if self.coordinator is not None:
+                join(self.coordinator, self.processes, self.process)
 
             def on_step(step: int, steps: int, found: dict[str, float]) -> None:
                 shown = [f"{name} {found[name]:.4g}" for name in _SHOWN if name in found]

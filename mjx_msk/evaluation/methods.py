@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.cache import file_sha256
+from mjx_msk.fit.config import FitConfig
 from mjx_msk.fit.contact import floor_level
 from mjx_msk.fit.derivatives import smooth_motion
 from mjx_msk.fit.ground_forces import FootLoads
@@ -94,7 +95,7 @@ def landmarks_alone(kit: Kit, seen: ImageObservation, height_m: float, mass_kg: 
 
 def optimiser_alone(kit: Kit, seen: ImageObservation, height_m: float, mass_kg: float) -> Outcome:
     """Fit without any network, as ``mjx-msk estimate --no-learn`` does."""
-    return _followed(kit, seen, height_m, mass_kg, None)
+    return followed(kit, seen, height_m, mass_kg, None)
 
 
 def networks_alone(kit: Kit, seen: ImageObservation, height_m: float, mass_kg: float) -> Outcome:
@@ -108,15 +109,22 @@ def networks_alone(kit: Kit, seen: ImageObservation, height_m: float, mass_kg: f
 
 def full_loop(kit: Kit, seen: ImageObservation, height_m: float, mass_kg: float) -> Outcome:
     """Networks, fit and laws, as ``mjx-msk estimate`` does."""
-    return _followed(kit, seen, height_m, mass_kg, kit.networks)
+    return followed(kit, seen, height_m, mass_kg, kit.networks)
 
 
-def _followed(
-    kit: Kit, seen: ImageObservation, height_m: float, mass_kg: float, networks: Networks | None
+def followed(
+    kit: Kit,
+    seen: ImageObservation,
+    height_m: float,
+    mass_kg: float,
+    networks: Networks | None,
+    config: FitConfig | None = None,
 ) -> Outcome:
+    """Return what ``fit.loop.follow`` makes of a clip."""
     found = follow(
-        kit.spec, kit.generic, seen, height_m=height_m, mass_kg=mass_kg, networks=networks
-    )
+        kit.spec, kit.generic, seen, height_m=height_m, mass_kg=mass_kg, networks=networks,
+        config=config,
+    )  # fmt: skip
     moving = found.fit.q, found.qd, found.qdd
     loads, kinetics = carried(found.model, *moving, found.fit.pushing, seen.dt)
     return Outcome(

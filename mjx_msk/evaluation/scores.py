@@ -23,6 +23,8 @@ CENTRES = tuple(
     for name in ("femur", "tibia", "talus", "humerus", "ulna", "hand")
     for side in "rl"
 )
+#: How names of the arms' coordinates start.
+ARMS = ("arm_", "elbow_", "pro_sup", "wrist_")
 #: The joints whose moments are compared (names without side).
 LEGS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle")
 #: Centers of pressure count where a foot carries this share of body weight, in both.
@@ -69,7 +71,11 @@ def _kinematic(truth: Truth, found: Outcome, q: np.ndarray, movable: np.ndarray)
     apart = q - truth.q
     apart[:, rotational] = np.arctan2(np.sin(apart[:, rotational]), np.cos(apart[:, rotational]))
     turns = [i for i in own if rotational[i]]
-    result = {"rotation_mae_deg": float(np.rad2deg(np.abs(apart[:, turns]).mean()))}
+    lower = [i for i in turns if not names[i].startswith(ARMS)]
+    result = {
+        "rotation_mae_deg": float(np.rad2deg(np.abs(apart[:, turns]).mean())),
+        "rotation_without_arms_mae_deg": float(np.rad2deg(np.abs(apart[:, lower]).mean())),
+    }
     x, y = (root_pose(m, v)[1] for m, v in ((truth.model, truth.q), (found.model, q)))
     result["pelvis_mae_cm"] = 100.0 * float(np.abs(x - y).mean())
     result |= {

@@ -58,6 +58,10 @@ class TrainConfig:
     """See clips through the noise of a pose network; off for an ablation."""
     drawn_poses: int = 256
     """People who stand still in drawn poses, for coverage."""
+    pose_variation: float = 0.2
+    """Largest standard deviation of random changes of joint angles, rad."""
+    size_variation: float = 0.05
+    """Standard deviation of a person's size (log), beside the recorded one."""
     placement_m: float = 0.01
     """Landmarks lie this far from where the model has them, in every clip elsewhere."""
     rollout_frames: tuple[int, ...] = (1, 2, 4)

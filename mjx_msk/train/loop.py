@@ -16,6 +16,7 @@ import numpy as np
 import optax
 import orbax.checkpoint as ocp
 from flax import nnx
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mjx_msk.data import camera_noise
@@ -62,6 +63,16 @@ class Progress(NamedTuple):
     params: Any
     optimizer: Any
     step: jax.Array
+
+
+def join(coordinator: str, processes: int | None = None, process: int | None = None) -> None:
+    """Let this process train together with others: ``jax.distributed.initialize``.
+
+    ``coordinator`` is HOST:PORT of the first; a cluster's scheduler may know the other arguments.
+    """
+    jax.distributed.initialize(coordinator, processes, process)
+    # collectives find each other while nobody is busy: they do not wait long
+    multihost_utils.sync_global_devices("start")
 
 
 class Pair(nnx.Module):
@@ -190,7 +201,12 @@ class Trainer:
         return sums
 
     def _placed(self, batch: Window) -> Window:
-        put = partial(jax.make_array_from_process_local_data, self.split)
+        """Split a batch over the devices: every process has drawn all of it, and gives its own."""
+
+        def put(x: Any) -> jax.Array:
+            x = np.asarray(x)
+            return jax.make_array_from_callback(x.shape, self.split, lambda index: x[index])
+
         return jax.tree.map(put, batch)
 
     def _settings(self, key: jax.Array, batch: Window) -> Setting | None:
@@ -261,21 +277,26 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> list[Path]:
     """Train (or go on) and return the files with the weights of what was trained.
 
     A run that was interrupted goes on from its last checkpoint as if
-    nothing had happened. ``on_step(step, steps, metrics)`` hears about every logged step.
+    nothing had happened. ``on_step(step, steps, metrics)`` hears about every logged step. Where
+    ``jax.distributed`` joins several processes, all call this with one folder that they share, and
+    the first one writes.
     """
     trainer = Trainer(config, Records(config.data))
     config.out.mkdir(parents=True, exist_ok=True)
-    (config.out / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
+    if first := jax.process_index() == 0:
+        (config.out / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
     options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True)
     with ocp.CheckpointManager((config.out / "checkpoints").resolve(), options=options) as kept:
         if (last := kept.latest_step()) is not None:
             trainer.state = kept.restore(last, args=ocp.args.StandardRestore(trainer.state))
-        with closing(Metrics(config.out, int(trainer.state.step))) as log:
+        with closing(Metrics(config.out if first else None, int(trainer.state.step))) as log:
             _run(trainer, kept, log, on_step)
     networks, written = trainer.networks(), []
     for name, losses in (("ikt", KINEMATIC), ("idt", DYNAMIC)):
         if wanted(config, *losses):
             written.append(config.out / f"{name}.safetensors")
+            if not first:
+                continue
             save_weights(written[-1], getattr(networks, name), {"config": config.to_dict()})
     return written
 
@@ -300,18 +321,24 @@ def _run(trainer: Trainer, kept: ocp.CheckpointManager, log: "Metrics", on_step:
 
 
 class Metrics:
-    """Metrics as rows of a table and for TensorBoard; rows after the step gone on from are cut."""
+    """Metrics as rows of a table and for TensorBoard; rows after the step gone on from are cut.
 
-    def __init__(self, folder: Path, step: int) -> None:
+    Without a folder they go nowhere.
+    """
+
+    def __init__(self, folder: Path | None, step: int) -> None:
         from tensorboardX import SummaryWriter
 
-        self.path = folder / METRICS
+        self.file = None
+        if folder is None:
+            return
+        path = folder / METRICS
         rows = []
-        if self.path.is_file():
-            with self.path.open(newline="") as file:
+        if path.is_file():
+            with path.open(newline="") as file:
                 rows = [row for row in csv.reader(file) if row[:1] != ["step"]]
             rows = [row for row in rows if int(row[0]) <= step]
-        self.file = self.path.open("w", newline="")
+        self.file = path.open("w", newline="")
         self.table = csv.writer(self.file)
         self.table.writerow(["step", "split", "metric", "value"])
         self.table.writerows(rows)
@@ -319,6 +346,8 @@ class Metrics:
 
     def write(self, step: int, split: str, values: dict[str, float]) -> None:
         """Add the metrics of one step."""
+        if self.file is None:
+            return
         for name, value in values.items():
             self.table.writerow([step, split, name, f"{value:.6g}"])
             self.board.add_scalar(f"{name}/{split}", value, step)
@@ -326,5 +355,6 @@ class Metrics:
 
     def close(self) -> None:
         """Write out what is left."""
-        self.file.close()
-        self.board.close()
+        if self.file is not None:
+            self.file.close()
+            self.board.close()

@@ -11,13 +11,14 @@ from mjx_msk.data.augment import ClipArrays, mirrored
 from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
-from mjx_msk.fit.scaling import segment_matrix, stretched
+from mjx_msk.fit.scaling import segment_matrix, segment_spread, stretched
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
-from mjx_msk.nets.ikt import IKT
+from mjx_msk.nets.ikt import IKT, movable
 from mjx_msk.nets.sight import Seen, Sight, look
 from mjx_msk.physics.integration import with_locks
+from mjx_msk.physics.kinematics import pose
 from mjx_msk.physics.points import marker_positions
 from mjx_msk.physics.root import about, root_coordinates, root_frame
 from mjx_msk.physics.scaling import scale, stretch
@@ -94,7 +95,8 @@ def kinematic_losses(
 ) -> dict[str, jax.Array]:
     """Return the losses of the inverse kinematics for one window."""
     noise = scene.noise if config.noise else silent(scene.noise)
-    view_key, place_key = jax.random.split(key)
+    view_key, place_key, vary_key = jax.random.split(key, 3)
+    w = varied(scene, config, vary_key, w)
     # a network's landmark lies somewhat elsewhere on every body than on the model
     off = config.placement_m * jax.random.normal(place_key, w.landmarks.shape[1:])
     v = view(view_key, noise, w.landmarks + off, dt=w.dt)
@@ -117,6 +119,41 @@ def kinematic_losses(
         ),
         "segments": jnp.mean(jnp.abs(found.log_segments - w.log_segments)),
     }
+
+
+def varied(scene: Scene, config: TrainConfig, key: jax.Array, w: Window) -> Window:
+    """Return a window with other joint angles and another size: more people than were recorded.
+
+    Angles change by waves and by a constant, within their limits; each frame's lowest sole stays as
+    high. Only what the inverse kinematics looks at changes.
+    """
+    if not config.pose_variation and not config.size_variation:
+        return w
+    keys = jax.random.split(key, 5)
+    amount = config.pose_variation * jax.random.uniform(keys[0])
+    model, free = scene.model, movable(scene.model)
+    waved, _, _ = shaken(keys[1], amount, w)
+    constant = amount * jax.random.normal(keys[2], (len(free),))
+    low, high = model.q_range[free].T
+    joints = waved[:, free] + constant
+    inside = jnp.clip(joints, jnp.minimum(low, w.q[:, free]), jnp.maximum(high, w.q[:, free]))
+    q = w.q.at[:, free].set(inside)
+    larger = jnp.exp(config.size_variation * jax.random.normal(keys[3]))
+    spread = 0.3 * jnp.asarray(segment_spread(), q.dtype)
+    segments = w.log_segments + spread * jax.random.normal(keys[4], w.log_segments.shape)
+    base, height = w.base * larger, w.height * larger
+    before = stretch(model, scene.factors(w.base, w.log_segments))
+    after = stretch(model, scene.factors(base, segments))
+
+    def lowest(body: Model, q: jax.Array) -> jax.Array:
+        return jax.vmap(lambda q_t: pose(body, q_t).contacts[:, 2].min())(q)
+
+    rotation, position = root_frame(model, q)
+    up = lowest(before, w.q) - lowest(after, q)
+    position = position.at[:, 2].add(up)
+    q = q.at[:, :ROOT_COORDINATES].set(root_coordinates(model, rotation, position))
+    landmarks = jax.vmap(lambda q_t: marker_positions(after, q_t, np.array(scene.sites)))(q)
+    return w._replace(q=q, landmarks=landmarks, base=base, height=height, log_segments=segments)
 
 
 def silent(noise: CameraNoise) -> CameraNoise:

@@ -1,0 +1,113 @@
+"""What the parts of the method are worth: short trainings that lack one of them, and their errors.
+
+    python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 1500] [--only train|evaluate]
+
+RECORDS are those of docs/records.md, DATA the folder that they were made from. All trainings are as
+long as the one that they are compared with, and shorter than that of the shipped weights. The
+people of validation are seen by the first virtual camera. Goes on where it was stopped.
+"""
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+
+from mjx_msk.data.datasets import list_trials
+from mjx_msk.evaluation import methods
+from mjx_msk.evaluation.methods import Kit, Outcome
+from mjx_msk.evaluation.run import Plan, evaluate
+from mjx_msk.evaluation.table import groups, means
+from mjx_msk.fit.config import FitConfig
+from mjx_msk.runtime import enable_compilation_cache
+from mjx_msk.train.config import TrainConfig, read_config
+from mjx_msk.train.loop import train
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+#: What is trained otherwise: network, and the changes of its config.
+TRAINED: dict[str, tuple[str, dict]] = {
+    "ikt": ("ikt", {}),
+    "ikt without the camera's noise": ("ikt", {"noise": False}),
+    "ikt on single frames": ("ikt", {"blocks": 0}),
+    "idt": ("idt", {}),
+    "idt without forward-inverse": ("idt", {"forward_inverse": 0.0}),
+}
+#: What is compared: the networks of each, and the method.
+COMPARED: dict[str, tuple[str, str, str]] = {
+    "all": ("ikt", "idt", "loop"),
+    "without the camera's noise": ("ikt without the camera's noise", "idt", "loop"),
+    "single frames": ("ikt on single frames", "idt", "loop"),
+    "without the forward-inverse loss": ("ikt", "idt without forward-inverse", "loop"),
+    "without dynamics": ("ikt", "idt", "kinematics"),
+    "networks alone": ("ikt", "idt", "networks"),
+    "networks without the camera's noise": ("ikt without the camera's noise", "idt", "networks"),
+    "networks on single frames": ("ikt on single frames", "idt", "networks"),
+    "networks without forward-inverse": ("ikt", "idt without forward-inverse", "networks"),
+}  # fmt: skip
+SHOWN = (
+    "rotation_mae_deg", "pelvis_mae_cm", "mpjpe_mm", "force_pct_bw", "moment_legs_pct_bwh",
+    "residual_force_pct_bw", "drift_0.1s_deg",
+)  # fmt: skip
+
+
+def without_dynamics(kit: Kit, seen, height_m: float, mass_kg: float) -> Outcome:
+    """The loop without the laws of motion and the inverse dynamics network."""
+    return methods.followed(kit, seen, height_m, mass_kg, kit.networks, FitConfig(balance_rounds=0))
+
+
+def config_of(name: str, records: Path, out: Path, steps: int) -> TrainConfig:
+    network, changes = TRAINED[name]
+    config = read_config(EXAMPLES / f"train_{network}.toml")
+    config = dataclasses.replace(
+        config, data=records, out=out / "training" / name.replace(" ", "_"), steps=steps,
+        checkpoint_every=250, validate_every=steps,
+    )  # fmt: skip
+    for key, value in changes.items():
+        if key in vars(config.weights):
+            config = dataclasses.replace(
+                config, weights=dataclasses.replace(config.weights, **{key: value})
+            )
+        elif key == "blocks":
+            config = dataclasses.replace(config, ikt=dataclasses.replace(config.ikt, blocks=value))
+        else:
+            config = dataclasses.replace(config, **{key: value})
+    return config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("records", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--only", choices=("train", "evaluate"))
+    given = parser.parse_args()
+    enable_compilation_cache()
+    written = {}
+    for name in TRAINED:
+        config = config_of(name, given.records, given.out, given.steps)
+        file = config.out / f"{TRAINED[name][0]}.safetensors"
+        if not file.is_file() and given.only != "evaluate":
+            train(config, lambda step, steps, _, name=name: print(name, step, steps, flush=True))
+        written[name] = file
+    if given.only == "train":
+        return
+    methods.METHODS["kinematics"] = without_dynamics
+    trials = list_trials("folder", given.data)
+    print(f"{'':50}" + "".join(f"{name:>24}" for name in SHOWN))
+    for name, (ikt, idt, method) in COMPARED.items():
+        weights = given.out / "weights" / f"{ikt} {idt}".replace(" ", "_")
+        weights.mkdir(parents=True, exist_ok=True)
+        for file in (written[ikt], written[idt]):
+            shutil.copy(file, weights / file.name)
+        plan = Plan(methods=(method,), seeds=(0,), split="val")
+        found = evaluate(trials, given.out / name.replace(" ", "_"), Kit(weights), plan)
+        for group, rows in groups(found.rows).items():
+            if group in ("all", "walk"):
+                mean = means(rows)
+                values = [mean.get((score, method), (float("nan"),))[0] for score in SHOWN]
+                label = f"{name} ({group})"
+                print(f"{label:50}" + "".join(f"{v:24.2f}" for v in values), flush=True)
+
+
+if __name__ == "__main__":
+    main()
