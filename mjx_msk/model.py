@@ -159,7 +159,7 @@ class Model:
         )
         return cls(
             # the signature names one subject: without it all subjects share compiled programs
-            mjx=mjx.put_model(mj).replace(signature=0),
+            mjx=mjx.put_model(mj, device=jax.local_devices()[0]).replace(signature=0),
             polynomial=jnp.array([tied[j].polynomial for j in dependent]).reshape(-1, 5),
             growth=jnp.ones(mj.njnt),
             tied_axis=jnp.array([_slide_axis(mj, j) for j in dependent]).reshape(-1, 3),

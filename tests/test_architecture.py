@@ -16,7 +16,7 @@ PACKAGE = Path(mjx_msk.__file__).parent
 FLOORS = {
     7: {"__main__"},
     6: {"cli"},
-    5: {"pipeline", "outputs", "train"},
+    5: {"pipeline", "outputs", "train", "evaluation"},
     4: {"fit", "report", "export"},
     3: {"nets", "data"},
     2: {"physics", "vision"},

@@ -8,10 +8,12 @@ import pytest
 from flax import nnx
 from made_records import write_records
 from scipy.spatial.transform import Rotation
+from walking import Body, filming, seen_by, subject, walk
 
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.listing import Listed
 from mjx_msk.data.records import Records
+from mjx_msk.data.trial import Trial
 from mjx_msk.errors import MskError
 from mjx_msk.evaluation import run as running
 from mjx_msk.evaluation.methods import Kit, Outcome
@@ -56,7 +58,7 @@ def clip(tmp_path_factory) -> Clip:
 @pytest.fixture(scope="module")
 def truth(kit, clip) -> Truth:
     model = kit.person(clip.base, clip.log_segments, clip.mass_kg)
-    return truth_of(clip, model, np.arange(0, len(clip), 2))
+    return truth_of(clip, model, np.arange(0, len(clip), 2) / RATE_HZ)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +152,7 @@ def test_a_camera_is_the_same_for_the_same_seed(kit, clip):
     frames = middle_frames(len(clip), 1.0)
     np.testing.assert_array_equal(frames, np.arange(0, len(clip), 2))
     names = tuple(running.LANDMARKS)
-    a, b, c = (filmed(kit, clip, names, frames, 1.0, seed) for seed in (0, 0, 1))
+    a, b, c = (filmed(kit, clip, names, 1.0, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(a.rays, b.rays)
     assert np.abs(a.rays - c.rays).max() > 0.01
     assert a.rays.shape == (len(frames), len(names), 2)
@@ -209,3 +211,26 @@ def test_evaluation_survives_bad_trials_and_goes_on(kit, clip, tmp_path, monkeyp
     mean = means(again.rows)["rotation_mae_deg", "networks"][0]
     assert f"all,rotation_mae_deg,networks,{mean:.6g}," in text
     assert any("rotation_mae_deg" in line for line in lines(again.rows))
+
+
+def test_a_video_is_compared_where_the_motion_is_known(kit, clip, monkeypatch, tmp_path):
+    """The video begins before the motion, and ends after it; the clip is 0.67 s."""
+    body = Body(subject(), tuple(kit.generic.layout.coordinate_names))
+    q = walk(body, 60)
+    film = filming(np.array([0.0, 0.0, 0.9]))
+    person = seen_by(film, body.landmarks_at(q))
+    monkeypatch.setattr(running, "watch", lambda *_: (person, film.camera))
+    video = tmp_path / "v.mp4"
+    video.write_bytes(b"")
+    trial = Trial(
+        dataset="made", name="t", person="p", activity="walk", video=video,
+        time=np.array([0.5, 1.2]),
+    )  # fmt: skip
+    seen = running.watched(kit, trial, clip, 6.0)
+    assert seen.time[0] >= 0.0
+    assert seen.time[-1] <= (len(clip) - 1) / RATE_HZ
+    assert len(seen.rays) == len(seen.time) > 15
+    with pytest.raises(MskError, match="do not overlap"):
+        running.watched(kit, changed(trial, time=np.array([5.0, 6.0])), clip, 6.0)
+    with pytest.raises(MskError, match="no video"):
+        running.watched(kit, changed(trial, video=None), clip, 6.0)

@@ -211,30 +211,8 @@ def rows_but_time(folder: Path) -> list[tuple[int, str, str, str]]:
     return sorted(row for row in rows(folder) if row[2] != "s_per_step")
 
 
-def test_eight_devices_do_what_one_does(records, tmp_path):
-    """Eight simulated ones, in a process of its own."""
-    code = (
-        "import sys, json, jax\n"
-        "from pathlib import Path\n"
-        "sys.path.insert(0, sys.argv[3])\n"
-        "from test_train import first_steps\n"
-        "found = first_steps(Path(sys.argv[1]), Path(sys.argv[2]))\n"
-        "print(json.dumps([len(jax.devices()), found]))\n"
-    )
-    flags = "--xla_force_host_platform_device_count=8"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(records), str(tmp_path), str(Path(__file__).parent)],
-        capture_output=True, text=True, check=True, env=os.environ | {"XLA_FLAGS": flags},
-    )  # fmt: skip
-    count, eight = json.loads(done.stdout)
-    assert (count, len(jax.devices())) == (8, 1)
-    for ours, theirs in zip(first_steps(records, tmp_path), eight, strict=True):
-        for name, value in ours.items():
-            np.testing.assert_allclose(theirs[name], value, rtol=2e-3, err_msg=name)
-
-
-def test_two_processes_do_what_one_does(records, tmp_path):
-    """Each with one device; they meet at a free port."""
+def test_eight_devices_in_two_processes_do_what_one_does(records, tmp_path):
+    """Four simulated ones in each; the processes meet at a free port."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -249,16 +227,20 @@ def test_two_processes_do_what_one_does(records, tmp_path):
         "print(json.dumps([len(jax.devices()), found]))\n"
     )
     given = [str(records), str(tmp_path), str(Path(__file__).parent), f"localhost:{port}"]
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", code, *given, str(i)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", code, *given, str(i)], stdout=subprocess.PIPE, text=True,
+            env=environment,
         )
         for i in range(2)
-    ]
-    said = [json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in both]
+    ]  # fmt: skip
+    said = [json.loads(process.communicate(timeout=600)[0].splitlines()[-1]) for process in both]
+    alone = first_steps(records, tmp_path)
+    assert len(jax.devices()) == 1
     for count, found in said:
-        assert count == 2
-        for ours, theirs in zip(first_steps(records, tmp_path), found, strict=True):
+        assert count == 8
+        for ours, theirs in zip(alone, found, strict=True):
             for name, value in ours.items():
                 np.testing.assert_allclose(theirs[name], value, rtol=2e-3, err_msg=name)
 

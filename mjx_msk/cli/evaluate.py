@@ -24,6 +24,8 @@ class Evaluate:
     """Folder for the scores of each trial and the tables."""
     virtual_camera: tuple[int, ...] = (0, 1, 2)
     """Seeds of the cameras that see every trial."""
+    video: bool = False
+    """See each trial's own videos in the place of virtual cameras."""
     methods: tuple[Literal["landmarks", "optimiser", "networks", "loop"], ...] = (
         "landmarks", "optimiser", "networks", "loop",
     )  # fmt: skip
@@ -52,10 +54,10 @@ class Evaluate:
             enable_compilation_cache()
             plan = Plan(
                 methods=self.methods, seeds=self.virtual_camera, longest_s=self.longest_s,
-                split=self.split, people=self.people,
+                split=self.split, people=self.people, video=self.video,
             )  # fmt: skip
             found = evaluate(
-                list_trials(self.dataset, self.root),
+                list_trials(self.dataset, self.root, views=self.video),
                 self.out,
                 Kit(self.weights),
                 plan,

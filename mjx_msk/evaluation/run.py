@@ -1,5 +1,6 @@
 """Every method on every trial, through virtual cameras; goes on where it was stopped."""
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -16,6 +17,7 @@ from mjx_msk.data import camera_noise
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
 from mjx_msk.data.listing import Listed
+from mjx_msk.data.trial import Trial
 from mjx_msk.data.virtual_camera import view
 from mjx_msk.errors import MskError
 from mjx_msk.evaluation.methods import METHODS, Kit
@@ -23,7 +25,11 @@ from mjx_msk.evaluation.scores import Scores, scores
 from mjx_msk.evaluation.truth import truth_of
 from mjx_msk.files import replacing
 from mjx_msk.fit.observation import ImageObservation, landmark_sites
+from mjx_msk.fit.sighting import sight
 from mjx_msk.nets.ikt import movable
+from mjx_msk.options import Options
+from mjx_msk.pipeline import watch
+from mjx_msk.run import Run
 from mjx_msk.train.clips import ClipMaker
 from mjx_msk.train.windows import kind
 
@@ -34,6 +40,8 @@ STRIDE = 2
 #: A pose network's landmark lies this far from where the model has it, on everybody elsewhere, m.
 PLACEMENT_M = 0.01
 TRIALS = "trials"
+#: Clips that are shorter say nothing, s.
+_SHORTEST_S = 0.2
 
 OnStage = Callable[[str, int, int], None]
 
@@ -64,6 +72,8 @@ class Plan:
     """Only people of this split, where there is one."""
     people: tuple[str, ...] = ()
     """Only these people."""
+    video: bool = False
+    """See the trial's own video, if there is one, in the place of virtual cameras."""
 
 
 @dataclass
@@ -151,14 +161,16 @@ def _rows(listed: Listed, maker: ClipMaker, kit: Kit, plan: Plan) -> list[Row]:
     ):
         return []
     (clip,) = maker.clips(trial)
-    frames = middle_frames(len(clip), plan.longest_s)
-    if len(frames) < 4:
+    if min(len(clip) / RATE_HZ, plan.longest_s) < _SHORTEST_S:
         raise MskError("the clip is too short.", where=clip.name)
     model = kit.person(clip.base, clip.log_segments, clip.mass_kg)
-    truth = truth_of(clip, model, frames)
     rows = []
-    for seed in plan.seeds:
-        seen = filmed(kit, clip, maker.landmark_names, frames, plan.longest_s, seed)
+    for seed in (0,) if plan.video else plan.seeds:
+        if plan.video:
+            seen = watched(kit, trial, clip, plan.longest_s)
+        else:
+            seen = filmed(kit, clip, maker.landmark_names, plan.longest_s, seed)
+        truth = truth_of(clip, model, seen.time)
         for method in plan.methods:
             start = time.perf_counter()
             found = METHODS[method](kit, seen, float(clip.height_m), float(clip.mass_kg))
@@ -167,10 +179,34 @@ def _rows(listed: Listed, maker: ClipMaker, kit: Kit, plan: Plan) -> list[Row]:
             rows.append(
                 Row(
                     trial=clip.name, person=clip.person, activity=kind(clip.activity), seed=seed,
-                    method=method, seconds=round(took, 3), frames=len(frames), scores=values,
+                    method=method, seconds=round(took, 3), frames=len(seen.time), scores=values,
                 )
             )  # fmt: skip
     return rows
+
+
+def watched(kit: Kit, trial: Trial, clip: Clip, longest_s: float) -> ImageObservation:
+    """Return what the pose network sees in a trial's own video, while the motion is known.
+
+    Times count from the clip's start. Raises ``MskError`` for a trial without a video, and where
+    video and motion do not overlap.
+    """
+    if trial.video is None:
+        raise MskError("there is no video of this trial.", where=trial.name)
+    run = Run(trial.video, Options(height_m=clip.height_m, mass_kg=clip.mass_kg))
+    person, camera = watch(run, kit.generic, kit.networks)
+    seen = sight(kit.generic, person, trial.camera or camera).observation
+    began = trial.time if trial.time is not None else trial.markers.time if trial.markers else [0.0]
+    after = seen.time - float(began[0])
+    known = np.flatnonzero((after >= 0.0) & (after <= (len(clip) - 1) / RATE_HZ))
+    most = int(longest_s / seen.dt)
+    known = known[max(0, (len(known) - most) // 2) :][:most]
+    if len(known) * seen.dt < _SHORTEST_S:
+        raise MskError("its video and its motion do not overlap.", where=str(trial.video))
+    return dataclasses.replace(
+        seen, time=after[known], rays=seen.rays[known], metric=seen.metric[known],
+        weight=seen.weight[known],
+    )  # fmt: skip
 
 
 def middle_frames(count: int, longest_s: float) -> np.ndarray:
@@ -186,13 +222,15 @@ def _view(key: jax.Array, landmarks: jax.Array, dt: jax.Array) -> Any:
 
 
 def filmed(
-    kit: Kit, clip: Clip, names: tuple[str, ...], frames: np.ndarray, longest_s: float, seed: int
+    kit: Kit, clip: Clip, names: tuple[str, ...], longest_s: float, seed: int
 ) -> ImageObservation:
     """Return what a random camera and its pose network see of a clip; the same for the same seed.
 
-    ``names`` are those of the clip's landmarks. Shorter clips are filmed for ``longest_s`` with the
-    person standing still at the end, of which nothing is returned, so that nothing compiles anew.
+    ``names`` are those of the clip's landmarks; times count from its start. Shorter clips are
+    filmed for ``longest_s`` with the person standing still at the end, of which nothing is
+    returned, so that nothing compiles anew.
     """
+    frames = middle_frames(len(clip), longest_s)
     own = int.from_bytes(hashlib.sha256(clip.name.encode()).digest()[:4], "big")
     view_key, place_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), own))
     columns = [names.index(name) for name in LANDMARKS]
@@ -203,7 +241,7 @@ def filmed(
     dt = STRIDE / RATE_HZ
     v = jax.tree.map(np.asarray, _view(view_key, jnp.asarray(points) + off, jnp.float32(dt)))
     return ImageObservation(
-        time=dt * np.arange(count),
+        time=frames / RATE_HZ,
         sites=np.array(list(landmark_sites(kit.generic, LANDMARKS).values())),
         rays=v.rays[:count].astype(float),
         metric=v.metric[:count].astype(float),

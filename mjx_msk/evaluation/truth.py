@@ -21,15 +21,29 @@ class Truth(NamedTuple):
     height_m: float
 
 
-def truth_of(clip: Clip, model: Model, frames: np.ndarray) -> Truth:
-    """Return evenly spaced frames of a clip of the person ``model``."""
-    loads = (clip.foot_force, clip.foot_cop, clip.foot_moment)
+def truth_of(clip: Clip, model: Model, time: np.ndarray) -> Truth:
+    """Return a clip of the person ``model`` at evenly spaced times (T,) s after its start.
+
+    Straight lines lie between the clip's frames; a center of pressure or a flag is the nearest's.
+    """
+    nearest = np.clip(np.round(time * RATE_HZ).astype(int), 0, len(clip) - 1)
+    own = np.arange(len(clip)) / RATE_HZ
+
+    def between(values: np.ndarray) -> np.ndarray:
+        flat = np.asarray(values, float).reshape(len(clip), -1)
+        found = np.column_stack([np.interp(time, own, column) for column in flat.T])
+        return found.reshape(len(time), *values.shape[1:])
+
     return Truth(
         model=model,
-        dt=float(frames[1] - frames[0]) / RATE_HZ,
-        q=np.asarray(clip.q[frames], float),
-        tau=np.asarray(clip.tau[frames], float),
-        loads=FootLoads(*(np.asarray(a[frames], float) for a in loads)),
-        known=clip.kinetics_known[frames] > 0.0,
+        dt=float(time[1] - time[0]),
+        q=between(clip.q),
+        tau=between(clip.tau),
+        loads=FootLoads(
+            between(clip.foot_force),
+            np.asarray(clip.foot_cop, float)[nearest],
+            between(clip.foot_moment),
+        ),
+        known=clip.kinetics_known[nearest] > 0.0,
         height_m=float(clip.height_m),
     )

@@ -23,6 +23,9 @@ from mjx_msk.fit.video import Progress, VideoFit, fit_video, refine
 from mjx_msk.model import Model
 from mjx_msk.nets.shipped import Networks
 
+#: A fit that starts near its end needs fewer rounds.
+NEARBY = FitConfig(floor_rounds=1, balance_rounds=2)
+
 
 class Followed(NamedTuple):
     """A person's model and motion as one camera saw it."""
@@ -52,6 +55,7 @@ def follow(
     if networks is not None:
         on_progress("asking the network")
         proposal = propose(networks.ikt, generic, seen, height_m)
+        config = config or NEARBY
     config = config or FitConfig()
     fit = fit_video(
         generic, seen, height_m=height_m, treadmill_m_s=treadmill_m_s, proposal=proposal,
