@@ -160,10 +160,9 @@ def test_a_camera_is_the_same_for_the_same_seed(kit, clip):
 
 
 class Trials:
-    """Listed trials: every third one cannot be read; counts readings."""
+    """Listed trials: every third one cannot be read."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        self.read = 0
         self.listed = []
         for i in range(count):
             path = folder / f"{i}.mot"
@@ -172,7 +171,6 @@ class Trials:
             self.listed.append(Listed(dataset="made", name=str(i), files=(path,), read=reader))
 
     def good(self):
-        self.read += 1
         return self
 
     def bad(self):
@@ -183,7 +181,10 @@ class Trials:
 
 def test_evaluation_survives_bad_trials_and_goes_on(kit, clip, tmp_path, monkeypatch):
     trials = Trials(tmp_path, 7)
-    monkeypatch.setattr(running.ClipMaker, "clips", lambda self, trial: [clip])
+    made: list[Trials] = []
+    monkeypatch.setattr(
+        running.ClipMaker, "clips", lambda self, trial: [made.append(trial), clip][1:]
+    )
     monkeypatch.setattr(
         running.ClipMaker, "landmark_names", property(lambda self: tuple(running.LANDMARKS))
     )
@@ -197,15 +198,17 @@ def test_evaluation_survives_bad_trials_and_goes_on(kit, clip, tmp_path, monkeyp
 
     with pytest.raises(KeyboardInterrupt):
         evaluate(trials.listed, tmp_path / "out", kit, plan, on_stage=stop)
-    assert trials.read == 3
+    assert len(made) == 3
     found = evaluate(
         trials.listed, tmp_path / "out", kit, plan, on_skip=lambda name, why: heard.append(name)
     )
     assert (found.made, found.kept, heard) == (2, 3, ["made/1", "made/4"])
-    assert trials.read == 5
+    assert len(made) == 5
     (tmp_path / "0.mot").write_text("changed")
     again = evaluate(trials.listed, tmp_path / "out", kit, plan)
     assert (again.made, again.kept) == (1, 4)
+    both = evaluate(trials.listed, tmp_path / "out", kit, changed(plan, seeds=(0, 1)))
+    assert (both.made, both.kept, len(both.rows)) == (5, 0, 10)
     write_table(again.rows, tmp_path / "scores.csv")
     text = (tmp_path / "scores.csv").read_text()
     mean = means(again.rows)["rotation_mae_deg", "networks"][0]

@@ -259,7 +259,7 @@ def frames() -> list[np.ndarray]:
 def seen(path: Path, **options) -> tuple:
     """Return the chosen person's landmarks and the warnings about the video."""
     run = Run(path, Options(height_m=1.73, mass_kg=70.0, **options))
-    person, _ = watch(run, Model.from_spec(generic_spec()))
+    person, _ = watch(run, Model.from_spec(generic_spec()), None)
     return person, " | ".join(run.warnings)
 
 

@@ -141,3 +141,5 @@ METHODS: dict[str, Method] = {
     "networks": networks_alone,
     "loop": full_loop,
 }
+#: Those that ask no network.
+UNTAUGHT = ("landmarks", "optimiser")

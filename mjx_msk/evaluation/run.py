@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mjx_msk.cache import file_sha256
 from mjx_msk.data import camera_noise
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
@@ -20,7 +21,7 @@ from mjx_msk.data.listing import Listed
 from mjx_msk.data.trial import Trial
 from mjx_msk.data.virtual_camera import view
 from mjx_msk.errors import MskError
-from mjx_msk.evaluation.methods import METHODS, Kit
+from mjx_msk.evaluation.methods import METHODS, UNTAUGHT, Kit
 from mjx_msk.evaluation.scores import Scores, scores
 from mjx_msk.evaluation.truth import truth_of
 from mjx_msk.files import replacing
@@ -97,7 +98,8 @@ def evaluate(
 ) -> Results:
     """Score every method on every trial of the plan's people; results are kept in ``out``.
 
-    A trial counts as done while its files, the plan and the networks are the same.
+    An answer is kept while the trial's files and, where the method asks them, the networks are the
+    same.
     ``on_stage(label, done, total)`` hears about progress, ``on_skip(trial, why)`` about each
     trial that is left out. Raises ``MskError`` where ``out`` cannot be written.
     """
@@ -114,75 +116,86 @@ def evaluate(
         on_stage(name, done, len(trials))
         path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
         try:
-            key = _key(listed, plan, kit)
-            rows = _earlier(path, key)
-            if rows is None:
-                rows = _rows(listed, maker, kit, plan)
-                with replacing(path) as part:
-                    text = json.dumps({"key": key, "rows": [asdict(row) for row in rows]}, indent=1)
-                    part.write_text(text, encoding="utf-8")
-                results.made += bool(rows)
-            else:
-                results.kept += bool(rows)
-            results.rows += rows
+            rows, fresh = _rows(listed, path, maker, kit, plan)
         except MskError as error:
             results.skipped.append((name, error))
             on_skip(name, error)
+            continue
+        results.rows += rows
+        results.made += fresh
+        results.kept += bool(rows) and not fresh
     return results
 
 
-def _key(listed: Listed, plan: Plan, kit: Kit) -> str:
-    hashes = []
-    for path in listed.files:
-        try:
-            with open(path, "rb") as file:
-                hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError as error:
-            raise MskError(
-                f"cannot be read: {error.strerror}.", where=str(path), remedy="Check the file."
-            ) from error
-    parts = [VERSION, listed.name, hashes, asdict(plan), kit.identity]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _hashes(listed: Listed) -> list[str]:
+    try:
+        return [file_sha256(path) for path in listed.files]
+    except OSError as error:
+        raise MskError(
+            f"cannot be read: {error.strerror}.",
+            where=str(error.filename),
+            remedy="Check the file.",
+        ) from error
 
 
-def _earlier(path: Path, key: str) -> list[Row] | None:
-    """Return a trial's rows of an earlier run, None if they are of something else."""
+def _earlier(path: Path) -> dict[str, Row]:
+    """Return a trial's answers of earlier runs by their keys; a damaged file holds none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return [Row(**row) for row in found["rows"]] if found["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return {key: Row(**row) for key, row in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
-def _rows(listed: Listed, maker: ClipMaker, kit: Kit, plan: Plan) -> list[Row]:
+def _rows(
+    listed: Listed, path: Path, maker: ClipMaker, kit: Kit, plan: Plan
+) -> tuple[list[Row], bool]:
+    """Return a trial's rows, and whether some of them are new; none for other people."""
     trial = listed.read()
     if (plan.split and trial.split != plan.split) or (
         plan.people and trial.person not in plan.people
     ):
-        return []
+        return [], False
+    known, common = _earlier(path), [VERSION, listed.name, plan.longest_s, *_hashes(listed)]
+    views = (None,) if plan.video else plan.seeds
+    keys: dict[tuple[int | None, str], str] = {}
+    for view_of in views:
+        for method in plan.methods:
+            parts = [*common, view_of, method, "" if method in UNTAUGHT else kit.identity]
+            keys[view_of, method] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    missing = [pair for pair, key in keys.items() if key not in known]
+    if missing:
+        known |= {keys[pair]: row for pair, row in _answers(trial, maker, kit, plan, missing)}
+        with replacing(path) as part:
+            text = json.dumps({key: asdict(row) for key, row in known.items()}, indent=1)
+            part.write_text(text, encoding="utf-8")
+    return [known[key] for key in keys.values()], bool(missing)
+
+
+def _answers(
+    trial: Trial, maker: ClipMaker, kit: Kit, plan: Plan, asked: list[tuple[int | None, str]]
+) -> Iterator[tuple[tuple[int | None, str], Row]]:
+    """Yield a row for each camera (a seed, or None for the trial's own) and method ``asked``."""
     (clip,) = maker.clips(trial)
     if min(len(clip) / RATE_HZ, plan.longest_s) < _SHORTEST_S:
         raise MskError("the clip is too short.", where=clip.name)
     model = kit.person(clip.base, clip.log_segments, clip.mass_kg)
-    rows = []
-    for seed in (0,) if plan.video else plan.seeds:
-        if plan.video:
+    for seed in dict.fromkeys(seed for seed, _ in asked):
+        if seed is None:
             seen = watched(kit, trial, clip, plan.longest_s)
         else:
             seen = filmed(kit, clip, maker.landmark_names, plan.longest_s, seed)
         truth = truth_of(clip, model, seen.time)
-        for method in plan.methods:
+        for method in [m for s, m in asked if s == seed]:
             start = time.perf_counter()
             found = METHODS[method](kit, seen, float(clip.height_m), float(clip.mass_kg))
             took = time.perf_counter() - start
             values = {k: round(v, 6) for k, v in scores(truth, found, movable(model)).items()}
-            rows.append(
-                Row(
-                    trial=clip.name, person=clip.person, activity=kind(clip.activity), seed=seed,
-                    method=method, seconds=round(took, 3), frames=len(seen.time), scores=values,
-                )
+            yield (seed, method), Row(
+                trial=clip.name, person=clip.person, activity=kind(clip.activity),
+                seed=0 if seed is None else seed, method=method, seconds=round(took, 3),
+                frames=len(seen.time), scores=values,
             )  # fmt: skip
-    return rows
 
 
 def watched(kit: Kit, trial: Trial, clip: Clip, longest_s: float) -> ImageObservation:
