@@ -9,7 +9,7 @@ import pytest
 import squat_trial as made
 
 from mjx_msk.cli.main import main
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.data.clip import RATE_HZ
 from mjx_msk.data.folder import list_folder
 from mjx_msk.data.records import Records

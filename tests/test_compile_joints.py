@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mjx_msk.compile import CompileOptions, compile_osim
+from mjx_msk.compile.following import follow
 from mjx_msk.compile.skeleton import WORLD_FROM_GROUND, is_bone
-from mjx_msk.compile.writer import follow
 from mjx_msk.errors import MskError
 from mjx_msk.model import Model
 from mjx_msk.osim.tables import read_table

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mjx_msk.compile import compile_osim
+from mjx_msk.compile.following import follow
 from mjx_msk.compile.reference import Reference
 from mjx_msk.compile.wrapping import around_cylinder, around_sphere
-from mjx_msk.compile.writer import follow
 
 opensim = pytest.importorskip("opensim")
 

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.errors import MskError
 from mjx_msk.fit.derivatives import lowpass, smooth_motion
 from mjx_msk.fit.kinetics import joint_forces

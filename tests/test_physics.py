@@ -11,7 +11,7 @@ import pytest
 import small_model
 from compiling import quick
 
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.model import Layout, Model
 from mjx_msk.physics import (
     Loads,

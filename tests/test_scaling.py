@@ -11,7 +11,7 @@ import small_model
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile import scale_spec
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.fit.points import CHUNK, points
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.model import Model

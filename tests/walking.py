@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import LANDMARK_PREFIX

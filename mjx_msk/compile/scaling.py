@@ -6,9 +6,10 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
+from mjx_msk.compile.following import follow
 from mjx_msk.compile.plausible import check_factors, check_mass
 from mjx_msk.compile.skeleton import matrix, possible_inertia
-from mjx_msk.compile.writer import KEY, follow
+from mjx_msk.compile.writer import KEY
 from mjx_msk.errors import MskError
 
 #: In the name of a body that the compiler added between OpenSim's; theirs never have one.

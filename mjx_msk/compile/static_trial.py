@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 from scipy.optimize import least_squares
 
+from mjx_msk.compile.following import follow
 from mjx_msk.compile.markers import FIXED, MARKER_GROUP
 from mjx_msk.compile.measurements import (
     Measurement,
@@ -17,7 +18,7 @@ from mjx_msk.compile.measurements import (
 from mjx_msk.compile.plausible import check_person
 from mjx_msk.compile.scaling import scale_spec
 from mjx_msk.compile.stature import has_stature, stature
-from mjx_msk.compile.writer import KEY, follow
+from mjx_msk.compile.writer import KEY
 from mjx_msk.errors import MskError
 from mjx_msk.osim.marker_names import match_names
 from mjx_msk.osim.markers import Markers

@@ -4,10 +4,10 @@ import mujoco
 import numpy as np
 
 from mjx_msk.compile.contact import PREFIX as CONTACT
+from mjx_msk.compile.following import follow
 from mjx_msk.compile.markers import PREFIX as LANDMARK
 from mjx_msk.compile.plausible import check_person
 from mjx_msk.compile.scaling import ADDED, scale_spec
-from mjx_msk.compile.writer import follow
 from mjx_msk.errors import MskError
 
 VERTEX = f"{LANDMARK}vertex"  #: the site at the top of the head

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import mujoco
 import numpy as np
 
+from mjx_msk.compile.following import follow
 from mjx_msk.files import replacing
 
 KEY = "default"
@@ -21,6 +22,7 @@ def set_rest_pose(spec: mujoco.MjSpec, values: dict[str, float]) -> None:
     """
     for key in [key for key in spec.keys if key.name == KEY]:
         spec.delete(key)
+    spec.nkey = len(spec.keys)  # else empty keyframes take the place of those deleted
     model = spec.compile()
     qpos = model.qpos0.copy()
     for name, value in values.items():
@@ -58,20 +60,6 @@ def _lift(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
         elif model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE and joint not in tied:
             lift[address] = room * np.sign(up) * (abs(up) > 1 - 1e-6)
     return lift
-
-
-def follow(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
-    """Return ``qpos`` (..., nq) with every dependent joint where its polynomial puts it.
-
-    A joint may follow another dependent one as long as it comes after it in the equalities.
-    """
-    qpos = np.array(qpos, dtype=float)
-    for index in range(model.neq):
-        if model.eq_type[index] == mujoco.mjtEq.mjEQ_JOINT and model.eq_obj2id[index] >= 0:
-            dependent = model.jnt_qposadr[model.eq_obj1id[index]]
-            independent = model.jnt_qposadr[model.eq_obj2id[index]]
-            qpos[..., dependent] = np.polyval(model.eq_data[index, 4::-1], qpos[..., independent])
-    return qpos
 
 
 def to_xml(spec: mujoco.MjSpec) -> str:

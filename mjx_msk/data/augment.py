@@ -19,7 +19,7 @@ from mjx_msk.physics.root import about, root_coordinates, root_frame
 #: Coordinates that change their sign in a mirror; others change sides (docs/conventions.md).
 _AGAINST = ("pelvis_tz", "pelvis_list", "pelvis_rotation", "lumbar_bending", "lumbar_rotation")
 #: World vectors in the mirror y -> -y, and moments, which are pseudo-vectors.
-_MIRROR = np.array([1.0, -1.0, 1.0])
+MIRROR = np.array([1.0, -1.0, 1.0])
 #: Speeds of a warped motion over the original's.
 WARP = (0.8, 1.25)
 #: A warp's speed changes over this time, s.
@@ -47,15 +47,16 @@ def clip_arrays(clip: Clip) -> ClipArrays:
     return ClipArrays(*(jnp.asarray(getattr(clip, name)) for name in ClipArrays._fields))
 
 
+def other_side(name: str) -> str:
+    """Return the name of the counterpart on the other side of the body, ``knee_l`` of ``knee_r``."""
+    stem, side = name[:-2], name[-2:]
+    return stem + {"_r": "_l", "_l": "_r"}[side] if side in ("_r", "_l") else name
+
+
 def mirror_table(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return which coordinate each takes its mirrored value from, and with which sign, (n,)."""
     place = {name: i for i, name in enumerate(names)}
-
-    def other(name: str) -> str:
-        stem, side = name[:-2], name[-2:]
-        return stem + {"_r": "_l", "_l": "_r"}[side] if side in ("_r", "_l") else name
-
-    source = np.array([place[other(name)] for name in names])
+    source = np.array([place[other_side(name)] for name in names])
     return source, np.array([-1.0 if name in _AGAINST else 1.0 for name in names])
 
 
@@ -72,11 +73,11 @@ def mirrored(model: Model, clip: ClipArrays) -> ClipArrays:
         qd=coordinates(clip.qd),
         qdd=coordinates(clip.qdd),
         tau=coordinates(clip.tau),
-        foot_force=clip.foot_force[:, feet] * _MIRROR,
-        foot_cop=clip.foot_cop[:, feet] * _MIRROR,
-        foot_moment=clip.foot_moment[:, feet] * -_MIRROR,
+        foot_force=clip.foot_force[:, feet] * MIRROR,
+        foot_cop=clip.foot_cop[:, feet] * MIRROR,
+        foot_moment=clip.foot_moment[:, feet] * -MIRROR,
         contact=clip.contact[:, feet],
-        landmarks=clip.landmarks[:, COUNTERPART] * _MIRROR,
+        landmarks=clip.landmarks[:, COUNTERPART] * MIRROR,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mjx_msk.export.take import Take
+from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.osim.axes import y_up_from_z_up
 from mjx_msk.osim.markers import Markers, write_trc
@@ -16,6 +18,13 @@ from mjx_msk.osim.tables import Table, write_table
 
 #: coordinate without a joint -> (coordinate it follows, polynomial a0 + a1 x + a2 x^2 ...)
 Coupled = Mapping[str, tuple[str, Sequence[float]]]
+
+
+def write(take: Take, folder: Path) -> list[Path]:
+    """Write a take's OpenSim files into a folder; raises ``MskError``."""
+    layout = Model.from_spec(take.spec).layout
+    coupled = {name: (driver, values) for name, driver, values in layout.coupled}
+    return write_opensim(take.motion, folder, rotational=layout.rotational, coupled=coupled)
 
 
 def write_opensim(

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.compile import compile_osim
-from mjx_msk.compile.writer import follow
+from mjx_msk.compile.following import follow
 from mjx_msk.errors import MskError
 from mjx_msk.fit.subject import generic_spec
 from mjx_msk.train.sizes import distances
