@@ -109,10 +109,10 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         confidence=fit.confidence,
         belt_m_s=belt,
     )
-    motion = _with_kinetics(run, model, evidence, fit.pushing)
+    motion = with_kinetics(run, model, evidence, fit.pushing)
     motion = with_sighting(motion, sighting, fit)
     subject = {"height_m": height, "mass_kg": mass, "person": person.person_id}
-    return spec, _described(run, motion, subject)
+    return spec, described(run, motion, subject)
 
 
 def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
@@ -145,14 +145,14 @@ def _from_markers(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         confidence=fit.confidence,
         belt_m_s=options.treadmill,
     )
-    motion = _with_kinetics(run, model, evidence, pushing)
+    motion = with_kinetics(run, model, evidence, pushing)
     found_quality = {
         "marker_error_mm": 1e3 * float(np.nanmean(fit.error_m)),
         "undetermined_coordinates": list(fit.undetermined),
     }
     subject = {"mass_kg": float(np.sum(model.mjx.body_mass))}
     subject |= {"height_m": height} if height is not None else {}
-    return spec, _described(run, motion.replace(quality=motion.quality | found_quality), subject)
+    return spec, described(run, motion.replace(quality=motion.quality | found_quality), subject)
 
 
 def _check_pelvis_is_held(
@@ -195,7 +195,7 @@ def watch(run: Run, model: Model, networks: Networks | None) -> tuple[Landmarks,
     return person, camera
 
 
-def _with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
+def with_kinetics(run: Run, model: Model, found: Evidence, pushing: np.ndarray) -> Motion:
     """Return the motion with the feet's loads, measured or estimated, moments and muscles.
 
     ``pushing`` (T, c) says which sole points may carry an estimated load.
@@ -236,7 +236,8 @@ def _checked_for_markers(run: Run) -> tuple[float | None, float | None]:
     return run.options.body()
 
 
-def _described(run: Run, motion: Motion, subject: Mapping[str, object]) -> Motion:
+def described(run: Run, motion: Motion, subject: Mapping[str, object]) -> Motion:
+    """Return the motion with its subject, the run's warnings and where it comes from."""
     warnings = [*run.warnings, *motion.quality.get("warnings", [])]
     return motion.replace(
         subject=dict(subject),

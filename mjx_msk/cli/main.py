@@ -11,6 +11,7 @@ import tyro
 
 from mjx_msk.cli.data import Data
 from mjx_msk.cli.evaluate import Evaluate
+from mjx_msk.cli.export import Export, Import
 from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
 from mjx_msk.cli.train import Train
@@ -285,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         | Annotated[Compile, tyro.conf.subcommand("compile")]
         | Annotated[Bones, tyro.conf.subcommand("bones")]
         | Annotated[Scale, tyro.conf.subcommand("scale")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Train, tyro.conf.subcommand("train")]
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],

@@ -21,13 +21,13 @@ def read_model(path: Path) -> mujoco.MjSpec:
     """Read a scaled model, ``.osim`` or compiled ``.xml``; raises ``MskError``."""
     if path.suffix.lower() == ".osim":
         spec = compile_osim(path)
-        _check_whole_person(Model.from_spec(spec), path)
+        check_whole_person(Model.from_spec(spec), path)
         return spec
-    _check_whole_person(Model.load(path), path)
+    check_whole_person(Model.load(path), path)
     return mujoco.MjSpec.from_file(str(path))
 
 
-def _check_whole_person(model: Model, path: Path) -> None:
+def check_whole_person(model: Model, path: Path) -> None:
     """Raise ``MskError`` unless the model has a free pelvis and two feet."""
     layout = model.layout
     missing = [name for name in FOOT_BODIES if name not in layout.body_names]
