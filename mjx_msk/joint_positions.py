@@ -87,10 +87,8 @@ def _read(run: Run) -> tuple[list[str], np.ndarray, float]:
     if rate is None or not rate.size == 1 or not 1.0 <= float(rate.ravel()[0]) <= 10000.0:
         raise MskError("the file does not say at how many frames per second.", remedy=_REMEDY)
     labels = list(BODY_JOINTS) if names is None else [str(n) for n in names.ravel()]
-    if (
-        names is None
-        and positions.shape[1] < len(BODY_JOINTS)
-        or (names is not None and len(labels) != positions.shape[1])
+    if (names is None and positions.shape[1] < len(BODY_JOINTS)) or (
+        names is not None and len(labels) != positions.shape[1]
     ):
         raise MskError(
             f"{len(labels)} names belong to {positions.shape[1]} joints.", remedy=_REMEDY

@@ -48,7 +48,7 @@ def clip_arrays(clip: Clip) -> ClipArrays:
 
 
 def other_side(name: str) -> str:
-    """Return the name of the counterpart on the other side of the body, ``knee_l`` of ``knee_r``."""
+    """Return the name of what is on the other side of the body: ``knee_l`` for ``knee_r``."""
     stem, side = name[:-2], name[-2:]
     return stem + {"_r": "_l", "_l": "_r"}[side] if side in ("_r", "_l") else name
 
