@@ -25,12 +25,12 @@ def coordinates(mj: mujoco.MjModel) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2)
-def walk(frames: int = 45) -> Take:
+def walk(frames: int = 45, turn_deg: float = 0.0) -> Take:
     """Return a walk of some frames, with made forces and muscles, turned off its way."""
     spec = generic_spec()
     mj = spec.copy().compile()
     names = coordinates(mj)
-    q = walking.walk(walking.Body(spec, names), frames, heading_deg=20.0)
+    q = walking.walk(walking.Body(spec, names), frames, heading_deg=20.0, turn_deg=turn_deg)
     time = 0.5 + np.arange(frames) / RATE_HZ
     curve = make_interp_spline(time, q, k=5)
     return take_of(spec, time, curve(time), curve.derivative(1)(time), curve.derivative(2)(time))

@@ -16,7 +16,7 @@ PACKAGE = Path(mjx_msk.__file__).parent
 FLOORS = {
     7: {"__main__"},
     6: {"cli"},
-    5: {"pipeline", "outputs", "train", "evaluation"},
+    5: {"pipeline", "outputs", "importing", "joint_positions", "train", "evaluation"},
     4: {"fit", "report", "export"},
     3: {"nets", "data"},
     2: {"physics", "vision"},
@@ -31,7 +31,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 #: the way from recording to result. Elsewhere the rooms of a floor do not know each other.
 OPEN_FLOORS = {0, 5}
 #: Packages that only some users have, imported where they are needed.
-OPTIONAL = {"opensim"}
+OPTIONAL = {"opensim", "trimesh", "h5py", "ezc3d", "pygltflib", "pyarrow"}
 #: Packages that are slow to import: a line of help must not wait for them.
 HEAVY = ("mediapipe", "opensim", "plotly", "mujoco", "jax", "scipy", "cv2")
 

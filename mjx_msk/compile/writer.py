@@ -77,6 +77,9 @@ def to_xml(spec: mujoco.MjSpec) -> str:
             inertial.set("pos", _numbers(body.ipos))
             inertial.set("mass", _numbers([body.mass]))
             inertial.set("fullinertia", _numbers(body.fullinertia))
+    for element in root.iter("texture"):
+        if element.get("colorspace") == "auto":  # the default, which MuJoCo before 3.3 cannot read
+            del element.attrib["colorspace"]
     for element in root.iter("text"):
         if element.text:  # MuJoCo writes quotes and ampersands in a way that it cannot read
             element.set("data", element.text)

@@ -5,7 +5,7 @@ coordinates is computed anew; what an edit makes unknown becomes absent. Every e
 ``provenance["edits"]``.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -16,6 +16,7 @@ from mjx_msk.data.augment import MIRROR, mirror_table, other_side
 from mjx_msk.errors import MskError
 from mjx_msk.export.take import Take
 from mjx_msk.model import CONTACT_PREFIXES
+from mjx_msk.motion import Motion
 
 #: What belongs to the video that a motion comes from.
 UNSEEN: dict[str, Any] = {"landmark_pixels": None, "landmark_visibility": None, "camera": {}}
@@ -27,6 +28,7 @@ _LINEAR = (
     "generalized_force", "foot_force", "foot_cop", "foot_moment", "activation", "muscle_force",
     "reserve", "joint_force", "confidence", "landmark_pixels", "landmark_visibility",
 )  # fmt: skip
+_FEET = ("foot_force", "foot_cop", "foot_moment")
 
 
 def noted(take: Take, words: str) -> Take:
@@ -158,8 +160,9 @@ def resampled(take: Take, rate_hz: float) -> Take:
     """Return the take at an even rate, from its first frame on.
 
     Coordinates go through their values, velocities and accelerations at the frames (quintic
-    Hermite), forces and all else on straight lines, contact to the nearest frame. Raises
-    ``MskError`` for a rate that nothing is played at.
+    Hermite), forces and all else on straight lines, contact to the nearest frame, and a foot's
+    forces as well where it touches down or lifts off. Raises ``MskError`` for a rate that nothing
+    is played at.
     """
     if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
         raise MskError(
@@ -170,23 +173,55 @@ def resampled(take: Take, rate_hz: float) -> Take:
     time = old[0] + np.arange(frames) / rate_hz
     inside = np.minimum(time, old[-1])
     curve = BPoly.from_derivatives(old, np.stack([motion.q, motion.qd, motion.qdd], axis=1))
-    changes = {name: _on_lines(old, getattr(motion, name), inside) for name in _LINEAR}
+    place = _between(old, inside)
+    held = _edges(motion, place)
+    changes = {
+        name: _on_lines(getattr(motion, name), place, held if name in _FEET else None)
+        for name in _LINEAR
+    }
     if motion.contact is not None:
-        nearest = np.abs(old[:, None] - inside).argmin(axis=0)
-        changes["contact"] = motion.contact[nearest]
+        changes["contact"] = _nearer(motion.contact, place)
     found = curve(inside), curve.derivative(1)(inside), curve.derivative(2)(inside)
     empty = take.replace(**{name: None for name in (*_LINEAR, "contact")})
     return noted(empty.moving(*found, time=time, **changes), f"resampled to {rate_hz:g} Hz")
 
 
-def _on_lines(old: np.ndarray, values: np.ndarray | None, new: np.ndarray) -> np.ndarray | None:
-    """Return values (T, ...) between frames; where one of two is NaN, the nearer one's."""
-    if values is None:
-        return None
+class _Place(NamedTuple):
+    """Where new times lie between old frames."""
+
+    before: np.ndarray  #: (S,) frame before
+    share: np.ndarray  #: (S,) 0..1 of the way to the frame after
+
+
+def _between(old: np.ndarray, new: np.ndarray) -> _Place:
     before = np.clip(np.searchsorted(old, new, side="right") - 1, 0, len(old) - 2)
     share = (new - old[before]) / (old[before + 1] - old[before])
-    share = share.reshape(-1, *[1] * (values.ndim - 1))
-    a, b = values[before], values[before + 1]
-    return np.where(
-        np.isfinite(a) & np.isfinite(b), a + share * (b - a), np.where(share < 0.5, a, b)
-    )
+    return _Place(before, np.round(share, 9))  # halves are halves, whatever the last digit
+
+
+def _nearer(values: np.ndarray, place: _Place) -> np.ndarray:
+    """Return the values (S, ...) of the nearer frames; in the middle, of the earlier ones."""
+    return values[place.before + (place.share > 0.5)]
+
+
+def _on_lines(
+    values: np.ndarray | None, place: _Place, held: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Return values (S, ...) between frames; beside a NaN, and where ``held``, the nearer one's."""
+    if values is None:
+        return None
+    a, b = values[place.before], values[place.before + 1]
+    line = a + place.share.reshape(-1, *[1] * (values.ndim - 1)) * (b - a)
+    keep = ~np.isfinite(line) if held is None else ~np.isfinite(line) | held
+    return np.where(keep, _nearer(values, place), line)
+
+
+def _edges(motion: Motion, place: _Place) -> np.ndarray | None:
+    """Return where (S, feet, 1) a foot is loaded in one of two frames only.
+
+    A force there has a center of pressure in one of them, so that all of it is taken from one.
+    """
+    if motion.foot_cop is None:
+        return None
+    loaded = np.isfinite(motion.foot_cop).all(axis=2)
+    return (loaded[place.before] != loaded[place.before + 1])[..., None]
