@@ -7,14 +7,12 @@ Every host runs in an environment of its own, which needs nothing of mjx-msk:
     loco/bin/python benchmarks/export_hosts.py locomujoco walk.npz
     python -m venv myo && myo/bin/pip install myosuite==3.0.0
     myo/bin/python benchmarks/export_hosts.py myosuite walk.npz
-    python -m venv lab && lab/bin/pip install mjlab==1.6.0
-    lab/bin/python benchmarks/export_hosts.py mjlab motion.npz
     python -m venv blend && blend/bin/pip install bpy==4.5.15
     blend/bin/python benchmarks/export_hosts.py blender walk.glb walk.bvh walk.csv
 
-LocoMuJoCo, MyoSuite and mjlab pose the model beside the file (.xml) with the numbers that they read
-and compare where the bodies are with the numbers of the file. Blender imports both animations and
-compares its bones with each other and with the markers' CSV's rows for time.
+LocoMuJoCo and MyoSuite pose the model beside the file (.xml) with the numbers that they read and
+compare where bodies and sites are with the numbers of the file. Blender imports both animations,
+takes the times from the CSV, and compares the bones of one with those of the other.
 """
 
 import sys
@@ -73,25 +71,6 @@ def myosuite(path: Path) -> None:
     print(f"  sites {largest(sites, clip.site_xpos):.4f} mm off")
 
 
-def mjlab(path: Path) -> None:
-    """Load the motion as mjlab's tracking task does, bodies in the order of its own entity."""
-    import mujoco
-    import torch
-    from mjlab.entity import Entity, EntityCfg
-    from mjlab.tasks.tracking.mdp.commands import MotionLoader
-
-    xml = path.with_suffix(".xml")
-    entity = Entity(EntityCfg(spec_fn=lambda: mujoco.MjSpec.from_file(str(xml))))
-    own = np.load(path)
-    print("  bodies in the entity's order:", list(own["body_names"]) == list(entity.body_names))
-    print("  joints in the entity's order:", list(own["joint_names"]) == list(entity.joint_names))
-    found = MotionLoader(str(path), torch.arange(len(entity.body_names)))
-    place, turn = found.body_pos_w.numpy(), found.body_quat_w.numpy()
-    qpos = np.hstack([place[:, 0], turn[:, 0], found.joint_pos.numpy()])
-    bodies, _ = poses(xml, qpos)
-    print(f"  {found.time_step_total} frames; bodies {largest(bodies[:, 1:], place):.4f} mm off")
-
-
 def blender(glb: Path, bvh: Path, csv: Path) -> None:
     """Import both animations and compare the bones of each with the other's."""
     import bpy
@@ -126,7 +105,7 @@ def blender(glb: Path, bvh: Path, csv: Path) -> None:
 
 
 if __name__ == "__main__":
-    hosts = {f.__name__: f for f in (locomujoco, myosuite, mjlab, blender)}
+    hosts = {f.__name__: f for f in (locomujoco, myosuite, blender)}
     if len(sys.argv) < 3 or sys.argv[1] not in hosts:
         sys.exit(__doc__)
     print(sys.argv[1])

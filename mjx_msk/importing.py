@@ -57,7 +57,7 @@ def import_motion(
             write_result(run, found.spec, motion, folder)
         else:
             take = _kinematic(found, q, qd, qdd)
-            take = Take(described(run, take.motion, _subject(found)), found.spec)
+            take = Take(described(run, take.motion, _subject(run, found)), found.spec)
             motion = take.motion
             write_xml(found.spec, folder / "model.xml")
             write(take, folder)
@@ -192,8 +192,9 @@ def _forced(run: Run, found: Coordinates, q: np.ndarray, qd: np.ndarray, qdd: np
         time=found.time, q=q, qd=qd, qdd=qdd, touching=touching, confidence=confidence
     )
     motion = with_kinetics(run, found.model, evidence, pushing)
-    return replace(described(run, motion, _subject(found)), confidence=found.confidence)
+    return replace(described(run, motion, _subject(run, found)), confidence=found.confidence)
 
 
-def _subject(found: Coordinates) -> dict[str, object]:
-    return {"mass_kg": float(np.sum(found.model.mjx.body_mass))}
+def _subject(run: Run, found: Coordinates) -> dict[str, object]:
+    mass: dict[str, object] = {"mass_kg": float(np.sum(found.model.mjx.body_mass))}
+    return mass | ({} if run.options.height_m is None else {"height_m": run.options.height_m})

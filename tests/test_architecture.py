@@ -31,7 +31,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 #: the way from recording to result. Elsewhere the rooms of a floor do not know each other.
 OPEN_FLOORS = {0, 5}
 #: Packages that only some users have, imported where they are needed.
-OPTIONAL = {"opensim", "trimesh", "h5py", "ezc3d", "pygltflib", "pyarrow"}
+OPTIONAL = {"opensim", "h5py", "ezc3d", "pygltflib", "pyarrow"}
 #: Packages that are slow to import: a line of help must not wait for them.
 HEAVY = ("mediapipe", "opensim", "plotly", "mujoco", "jax", "scipy", "cv2")
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile.free_root import ROOT, root_body, with_free_root
+from mjx_msk.errors import MskError
 from mjx_msk.export.take import Take
 
 
@@ -58,12 +59,17 @@ def played_free(take: Take) -> tuple[Playback, mujoco.MjSpec]:
     """Return the kinematics of a take on its model with a free root, and that model.
 
     The free joint's speeds are MuJoCo's: velocity in world axes, angular velocity in the body's.
-    Raises ``MskError`` where the model has no root that could be free.
+    Raises ``MskError`` where the model has no root that could be free, or has it not first.
     """
     own = played(take)
     root = root_body(take.mj)
     free = with_free_root(take.spec)
     mj = free.copy().compile()
+    if mj.jnt_type[0] != mujoco.mjtJoint.mjJNT_FREE:
+        raise MskError(
+            f"the root '{take.mj.body(root).name}' is not the model's first moving body.",
+            remedy="Put it first in the model.",
+        )
     frames = len(take.motion)
     qpos, qvel = np.empty((frames, mj.nq)), np.empty((frames, mj.nv))
     for j in range(mj.njnt):
