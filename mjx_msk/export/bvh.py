@@ -36,7 +36,7 @@ def write(take: Take, path: Path) -> list[Path]:
             remedy="Write another format, such as gltf.",
         )
     offsets = _offsets(take)
-    lines, order = ["HIERARCHY"], []
+    lines, order = ["HIERARCHY"], list[int]()
     _add_bone(take, roots[0], offsets, 0, lines, order)
     rows = np.hstack([_root_path(take, roots[0]), *(_angles(take)[bone] for bone in order)])
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1.0 / take.motion.rate_hz:.8f}"]

@@ -111,14 +111,10 @@ def mirrored(take: Take) -> Take:
         raise MskError(
             f"the model has something on one side only ({error}).", remedy="Leave out --mirror."
         ) from error
-    coordinates = (None if v is None else v[:, source] * sign for v in (
-        motion.q, motion.qd, motion.qdd, motion.generalized_force, motion.reserve
-    ))  # fmt: skip
-    q, qd, qdd, tau, reserve = coordinates
     feet = slice(None, None, -1)
     changes = {
-        "generalized_force": tau,
-        "reserve": reserve,
+        "generalized_force": _taken(motion.generalized_force, source, sign),
+        "reserve": _taken(motion.reserve, source, sign),
         "confidence": _taken(motion.confidence, source),
         "foot_force": _taken(motion.foot_force, feet, MIRROR),
         "foot_cop": _taken(motion.foot_cop, feet, MIRROR),
@@ -129,6 +125,7 @@ def mirrored(take: Take) -> Take:
         # in the axes of bones, z points to the right on either side
         "joint_force": _taken(motion.joint_force, joints, np.array([1.0, 1.0, -1.0])),
     }
+    q, qd, qdd = (values[:, source] * sign for values in (motion.q, motion.qd, motion.qdd))
     moved = take.moving(q, qd, qdd, **changes, **UNSEEN)
     _check_symmetry(take, moved)
     return noted(moved, "mirrored: left is right")
