@@ -49,7 +49,7 @@ def _homogeneous(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points, np.ones_like(points[..., :1])], axis=-1).transpose(2, 1, 0)
 
 
-def _set(file: Any, group: str, **values: list[Any]) -> None:
+def _set(file: Any, group: str, **values: Any) -> None:
     for name, value in values.items():
         file["parameters"][group][name]["value"] = value
 

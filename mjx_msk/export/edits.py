@@ -112,7 +112,7 @@ def mirrored(take: Take) -> Take:
             f"the model has something on one side only ({error}).", remedy="Leave out --mirror."
         ) from error
     feet = slice(None, None, -1)
-    changes = {
+    changes: dict[str, Any] = {
         "generalized_force": _taken(motion.generalized_force, source, sign),
         "reserve": _taken(motion.reserve, source, sign),
         "confidence": _taken(motion.confidence, source),
@@ -172,7 +172,7 @@ def resampled(take: Take, rate_hz: float) -> Take:
     curve = BPoly.from_derivatives(old, np.stack([motion.q, motion.qd, motion.qdd], axis=1))
     place = _between(old, inside)
     held = _edges(motion, place)
-    changes = {
+    changes: dict[str, Any] = {
         name: _on_lines(getattr(motion, name), place, held if name in _FEET else None)
         for name in _LINEAR
     }

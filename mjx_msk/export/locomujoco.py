@@ -5,6 +5,7 @@ which refuses names that it does not know: what it has no place for goes into a 
 """
 
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -36,7 +37,7 @@ def write(take: Take, path: Path) -> list[Path]:
     return [path, model, extras]
 
 
-def arrays(play: Playback, rate_hz: float) -> dict[str, np.ndarray]:
+def arrays(play: Playback, rate_hz: float) -> dict[str, Any]:
     """Return the arrays of a trajectory: of the motion in float32, as LocoMuJoCo keeps them."""
     mj = play.mj
     found = {name: getattr(play, name).astype(np.float32) for name in _DATA}

@@ -5,6 +5,7 @@ all joints but the root's. The names, which mjlab does not read, say which is wh
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def write(take: Take, path: Path) -> list[Path]:
         "body_lin_vel_w": play.linear_velocity[:, 1:],
         "body_ang_vel_w": play.angular_velocity[:, 1:],
     }
-    stored = {name: values.astype(np.float32) for name, values in arrays.items()}
+    stored: dict[str, Any] = {name: values.astype(np.float32) for name, values in arrays.items()}
     stored["fps"] = np.array([take.motion.rate_hz])
     stored["joint_names"] = np.array([mj.joint(j).name for j in range(1, mj.njnt)], dtype=np.str_)
     stored["body_names"] = np.array([mj.body(b).name for b in range(1, mj.nbody)], dtype=np.str_)

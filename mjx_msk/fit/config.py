@@ -19,7 +19,7 @@ class FitConfig:
     """Error of a measured marker (skin motion and placement), m."""
     observation_rate_hz: float = 15.0
     """Rate at which landmark errors are independent; faster footage adds no more information."""
-    proposal_rate_hz: float = 15.0
+    proposal_rate_hz: float = 30.0
     """Rate at which errors of the networks are independent: theirs last longer than landmarks'."""
     robust_scale: float = 2.0
     """Residuals beyond this many standard deviations lose weight (Cauchy)."""

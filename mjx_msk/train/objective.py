@@ -167,7 +167,7 @@ def silent(noise: CameraNoise) -> CameraNoise:
     )
     return noise._replace(
         image=still(noise.image), across=still(noise.across), depth=still(noise.depth),
-        reach=np.eye(len(noise.reach)), **none,
+        reach=np.broadcast_to(np.eye(noise.reach.shape[-1]), noise.reach.shape), **none,
     )  # fmt: skip
 
 
