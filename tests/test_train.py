@@ -17,7 +17,10 @@ import pytest
 from flax import nnx
 from made_records import write_records
 
+from mjx_msk.data import camera_noise
+from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.records import Records
+from mjx_msk.data.virtual_camera import view
 from mjx_msk.errors import MskError
 from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
@@ -28,6 +31,7 @@ from mjx_msk.nets.shipped import FILES, networks_in
 from mjx_msk.nets.weights import load_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
 from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, scene, train
+from mjx_msk.train.objective import silent
 from mjx_msk.train.windows import Windows
 
 SMALL = {
@@ -126,6 +130,20 @@ def test_windows_are_drawn_by_seed_and_step(records):
     slope = np.gradient(np.asarray(a.q)[..., knee], axis=1) / np.asarray(a.dt)[:, None]
     np.testing.assert_allclose(slope[:, 1:-1], np.asarray(a.qd)[:, 1:-1, knee], atol=0.3)
     assert set(np.round(60 * np.asarray(a.dt))) == {1.0, 2.0}
+
+
+def test_a_silent_pose_network_says_what_is_there(records):
+    """The ablation's camera: rays are exact, metric points those about the hips."""
+    clip = next(c for c in Records(records) if c.split == "train")
+    noise = silent(camera_noise.load())
+    seen = view(jax.random.key(0), noise, jnp.asarray(clip.landmarks), dt=1 / 60)
+    x = (clip.landmarks - np.asarray(seen.position)) @ np.asarray(seen.camera_from_world).T
+    ratio = np.asarray(seen.rays) / (x[..., :2] / x[..., 2:])  # the focal length may be off
+    np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-3)
+    size = np.linalg.norm(np.asarray(seen.metric), axis=-1)
+    np.testing.assert_allclose(
+        size, np.linalg.norm(x - x[:, HIPS].mean(axis=1, keepdims=True), axis=-1), atol=1e-3
+    )
 
 
 # --- the simulation in the loss --------------------------------------------------------------
