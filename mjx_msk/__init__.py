@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mjx_msk.options import Options as Options
     from mjx_msk.pipeline import Estimate as Estimate
     from mjx_msk.pipeline import estimate as estimate
+    from mjx_msk.report.playback import Playback as Playback
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ _ROOMS = {
     "Motion": "motion",
     "MskError": "errors",
     "Options": "options",
+    "Playback": "report.playback",
     "compile_osim": "compile",
     "estimate": "pipeline",
 }

@@ -114,9 +114,10 @@ class Motion:
     def slice_time(self, start_s: float, end_s: float) -> "Motion":
         """Return the frames with ``start_s <= time <= end_s``."""
         keep = (self.time >= start_s) & (self.time <= end_s)
-        return self.replace(**{name: value[keep] for name, value in self._arrays().items()})
+        return self.replace(**{name: value[keep] for name, value in self.arrays().items()})
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the fields that are known arrays; each has the frames as its first axis."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
@@ -125,7 +126,7 @@ class Motion:
 
         Raises ``MskError`` when the file cannot be written; nothing half-written is left.
         """
-        stored: dict[str, Any] = {"schema_version": np.array(SCHEMA_VERSION), **self._arrays()}
+        stored: dict[str, Any] = {"schema_version": np.array(SCHEMA_VERSION), **self.arrays()}
         stored |= {name: np.array(getattr(self, name), dtype=np.str_) for name in _NAME_FIELDS}
         stored |= {name: np.array(json.dumps(getattr(self, name))) for name in _JSON_FIELDS}
         with replacing(path) as temporary, open(temporary, "wb") as file:
