@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mjx_msk.compile import compile_osim as compile_osim
+    from mjx_msk.compile import to_xml as to_xml
     from mjx_msk.errors import MskError as MskError
     from mjx_msk.model import Model as Model
     from mjx_msk.motion import Motion as Motion
@@ -25,6 +26,7 @@ _ROOMS = {
     "Playback": "report.playback",
     "compile_osim": "compile",
     "estimate": "pipeline",
+    "to_xml": "compile",
 }
 __all__ = [*_ROOMS, "__version__"]
 

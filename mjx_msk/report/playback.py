@@ -17,6 +17,15 @@ from mjx_msk.report.style import SIDE_COLOURS, rgb
 ARROW_M = 0.9
 ARROW_RADIUS_M = 0.026
 COP_RADIUS_M = 0.04
+#: A resting muscle and a fully active one.
+RESTING, ACTIVE = (0.20, 0.32, 0.80, 1.0), (1.0, 0.10, 0.05, 1.0)
+#: Of motions laid over another one, see-through (Okabe and Ito 2008).
+GHOSTS = (
+    (0.00, 0.62, 0.45, 0.45), (0.80, 0.47, 0.65, 0.45),
+    (0.90, 0.62, 0.00, 0.45), (0.34, 0.71, 0.91, 0.45),
+)  # fmt: skip
+_HIDDEN_GROUP = 5
+_SHORTEST_M = 0.01
 _GRAVITY = 9.81  # m/s^2, of the weight that arrows are measured in
 _LAST_GROUP = 2  # of the groups of geoms that MuJoCo draws unless told otherwise
 #: Fields that run on straight lines between frames; the others have the nearest frame's value.
@@ -48,7 +57,7 @@ class Arrow:
 
     def draw_spot(self, geom: mujoco.MjvGeom) -> None:
         """Make a visual geom a disc on the floor at the center of pressure."""
-        size, place = np.array([COP_RADIUS_M, 0.002, 0.0]), self.start + [0.0, 0.0, 0.003]
+        size, place = np.array([COP_RADIUS_M, 0.002, 0.0]), [*self.start, 0.0, 0.0, 0.003]
         kind = mujoco.mjtGeom.mjGEOM_CYLINDER
         mujoco.mjv_initGeom(geom, kind, size, place, np.eye(3).ravel(), self.rgba)
 
@@ -115,7 +124,25 @@ class Playback:
 
     def arrows(self, time: float) -> list[Arrow]:
         """Return the forces of the ground at a time, s from the start."""
-        return force_arrows(self.motion, self.frame(time), self.weight_n)
+        return self.arrows_of(self.frame(time))
+
+    def arrows_of(self, frame: int) -> list[Arrow]:
+        """Return the forces of the ground in a frame; those too small to be seen are left out."""
+        motion = self.motion
+        if motion.foot_force is None or motion.foot_cop is None:
+            return []
+        rows = zip(motion.foot_names, motion.foot_force[frame], motion.foot_cop[frame], strict=True)
+        arrows = [self.arrow(side, force, cop) for side, force, cop in rows]
+        return [
+            arrow
+            for arrow in arrows
+            if np.all(np.isfinite([arrow.start, arrow.end]))
+            and np.linalg.norm(arrow.end - arrow.start) > _SHORTEST_M
+        ]
+
+    def arrow(self, side: str, force: np.ndarray, cop: np.ndarray) -> Arrow:
+        """Return a force (N) at a center of pressure (m) as an arrow."""
+        return Arrow(side, cop, cop + force / self.weight_n * ARROW_M)
 
     def generalized_force(self, time: float) -> np.ndarray:
         """Return the forces (nv,) of the independent coordinates at a time; 0 for tied joints.
@@ -139,14 +166,23 @@ class Playback:
             addresses = self.model.actuator_actadr[actuator]
             data.act[addresses[addresses >= 0]] = activation[muscle[addresses >= 0]]
 
-    def draw_ghost(
-        self, time: float, rgba: np.ndarray, new_geom: Callable[[], mujoco.MjvGeom]
-    ) -> None:
-        """Draw the bodies at a time in one colour, into as many new visual geoms as it takes.
+    @staticmethod
+    def colour_muscles(model: mujoco.MjModel, option: mujoco.MjvOption) -> None:
+        """Let MuJoCo draw muscles between blue and red by activation, in any of its viewers."""
+        model.vis.rgba.actuator = np.array(RESTING)
+        model.vis.rgba.actuatorpositive = np.array(ACTIVE)
+        joint_motors = model.actuator_trntype != mujoco.mjtTrn.mjTRN_TENDON
+        model.actuator_group[joint_motors] = _HIDDEN_GROUP
+        option.flags[mujoco.mjtVisFlag.mjVIS_ACTUATOR] = True
+        option.flags[mujoco.mjtVisFlag.mjVIS_ACTIVATION] = True
+
+    def draw_ghost(self, time: float, index: int, new_geom: Callable[[], mujoco.MjvGeom]) -> None:
+        """Draw the bodies at a time, as the ``index``-th ghost, into new visual geoms.
 
         Meshes are drawn as ellipsoids of their size: viewers know those of one model only.
         """
         model, data = self.model, self._ghost
+        rgba = np.array(GHOSTS[index % len(GHOSTS)], dtype=np.float32)
         data.qpos[:] = self.between(self.motion.qpos, time)
         mujoco.mj_kinematics(model, data)
         mesh, ellipsoid = int(mujoco.mjtGeom.mjGEOM_MESH), int(mujoco.mjtGeom.mjGEOM_ELLIPSOID)
@@ -192,20 +228,6 @@ class Playback:
         found = [mujoco.mj_name2id(self.model, kind, n) for n in self.motion.muscle_names]
         actuator = np.array(found, dtype=int)
         return np.flatnonzero(actuator >= 0), actuator[actuator >= 0]
-
-
-def force_arrows(motion: Motion, frame: int, weight_n: float) -> list[Arrow]:
-    """Return the forces of the ground in a frame; a body weight is ``ARROW_M`` long."""
-    if motion.foot_force is None or motion.foot_cop is None:
-        return []
-    rows = zip(motion.foot_names, motion.foot_force[frame], motion.foot_cop[frame], strict=True)
-    arrows = [Arrow(side, cop, cop + force / weight_n * ARROW_M) for side, force, cop in rows]
-    return [
-        arrow
-        for arrow in arrows
-        if np.all(np.isfinite([arrow.start, arrow.end]))
-        and np.linalg.norm(arrow.end - arrow.start) > 0.01
-    ]
 
 
 def side_rgba(side: str) -> np.ndarray:

@@ -70,9 +70,7 @@ def backends() -> list[str]:
     return list(dict.fromkeys([asked, *usual] if asked else usual))
 
 
-def draw_apart(
-    module: str, job_file: Path, on_frame: Callable[[int, int], None] | None
-) -> bool:
+def draw_apart(module: str, job_file: Path, on_frame: Callable[[int, int], None] | None) -> bool:
     """Run a drawing module in a process of its own; False when no OpenGL backend works here.
 
     Raises ``MskError`` for what the user can mend.

@@ -15,8 +15,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
 from mjx_msk.motion import Motion
-from mjx_msk.report.playback import Playback, force_arrows, side_rgba
-from mjx_msk.report.view import View, colour_muscles, ghost_colours
+from mjx_msk.report.playback import Playback, side_rgba
+from mjx_msk.report.view import View
 
 _OVERSIZE = 1.5
 _FOLLOW_S = 0.4  # how smoothly the camera follows
@@ -50,7 +50,7 @@ class Stage:
         self.playback = Playback(motion, model, name=str(model_xml))
         self.option = mujoco.MjvOption()
         if view.muscles:
-            colour_muscles(model, self.option)
+            self.playback.colour_muscles(model, self.option)
         self.feet = [_bodies_of_foot(model, side) for side in motion.foot_names]
         self.resting = model.geom_rgba.copy(), model.geom_matid.copy()
         self.camera = mujoco.MjvCamera()
@@ -70,7 +70,7 @@ class Stage:
         self._add_shade()
         self._add_ghosts(frame)
         if self.view.forces:
-            for arrow in force_arrows(self.motion, frame, self.playback.weight_n):
+            for arrow in self.playback.arrows_of(frame):
                 arrow.draw(self._next())
         picture = Image.fromarray(self.renderer.render())
         return np.asarray(picture.resize(self.size, Image.Resampling.BOX))
@@ -125,8 +125,8 @@ class Stage:
 
     def _add_ghosts(self, frame: int) -> None:
         time = float(self.motion.time[frame] - self.motion.time[0])
-        for ghost, colour in zip(self.ghosts, ghost_colours(), strict=False):
-            ghost.draw_ghost(time, colour, self._next)
+        for index, ghost in enumerate(self.ghosts):
+            ghost.draw_ghost(time, index, self._next)
 
     def _add(
         self, kind: mujoco.mjtGeom, size: np.ndarray, place: np.ndarray, rgba: np.ndarray
