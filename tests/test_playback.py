@@ -109,7 +109,7 @@ def test_a_film_lasts_as_long_as_its_speed_says():
 
 
 def test_a_film_shows_the_motion_and_the_ghost(tmp_path, folder):
-    other = small_estimate.write(tmp_path / "fast", speed=2.0)
+    other = small_estimate.write(tmp_path / "fast", speed=1.3)
     alone, both = tmp_path / "alone.mp4", tmp_path / "both.mp4"
     options = FilmOptions(size=(160, 120), rate_hz=2.0, speed=0.5)
     calls: list[tuple[int, int]] = []
@@ -124,4 +124,4 @@ def test_a_film_shows_the_motion_and_the_ghost(tmp_path, folder):
     assert films[0].shape == films[1].shape == (5, 120, 160, 3)
     assert np.abs(films[0][0] - films[0][-1]).max() > 40  # it moves
     difference = np.abs(films[0] - films[1]).max(axis=(1, 2, 3))
-    assert difference[-1] > 40  # the ghost, which is ahead at the end
+    assert difference[-1] > 25  # the ghost, which is ahead at the end

@@ -57,7 +57,7 @@ class Arrow:
 
     def draw_spot(self, geom: mujoco.MjvGeom) -> None:
         """Make a visual geom a disc on the floor at the center of pressure."""
-        size, place = np.array([COP_RADIUS_M, 0.002, 0.0]), [*self.start, 0.0, 0.0, 0.003]
+        size, place = np.array([COP_RADIUS_M, 0.002, 0.0]), self.start + np.array([0.0, 0.0, 0.003])
         kind = mujoco.mjtGeom.mjGEOM_CYLINDER
         mujoco.mjv_initGeom(geom, kind, size, place, np.eye(3).ravel(), self.rgba)
 

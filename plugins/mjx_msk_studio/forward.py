@@ -38,7 +38,7 @@ class Forward:
         model.opt.disableflags |= _OFF
         mujoco.mj_forward(model, data)
         full = np.zeros((model.nv, model.nv))
-        mujoco.mj_fullM(model, full, data.qM)
+        mujoco.mj_fullM(model, data, full)
         self._diagonal = np.diag(full).copy()
 
     def stop(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
@@ -49,16 +49,19 @@ class Forward:
     def advance(self, model: mujoco.MjModel, data: mujoco.MjData, elapsed: float) -> float:
         """Simulate ``elapsed`` s; return the time, s from the start of the motion.
 
-        At the end of the motion it starts again from its beginning.
+        At the end of the motion it starts again from its beginning; a simulation that becomes
+        unstable is put back on the motion.
         """
-        start = self.playback.motion.time[0]
-        until = data.time + min(elapsed, _LONGEST_STEP)
-        while data.time < until:
-            if data.time - start >= self.playback.duration:
+        start = float(self.playback.motion.time[0])
+        steps = round(min(elapsed, _LONGEST_STEP) / model.opt.timestep)
+        for _ in range(steps):
+            before = data.time
+            if before - start >= self.playback.duration:
                 self.start(model, data, 0.0)
-                break
             data.qfrc_applied[:] = self.force(data)
             mujoco.mj_step(model, data)
+            if data.time <= before:  # MuJoCo resets what has become unstable
+                self.start(model, data, before - start)
         return float(data.time - start)
 
     def force(self, data: mujoco.MjData) -> np.ndarray:

@@ -73,8 +73,10 @@ def test_an_error_says_what_is_wrong(tmp_path):
     broken = tmp_path / "broken.osim"
     broken.write_text("<OpenSimDocument/>")
     code = (
-        "for open_it in (mujoco.MjSpec.from_file, lambda p: mujoco.MjModel.from_xml_path('osim:'+p)):"
-        "\n    try: open_it(path)\n    except ValueError as error: print(error)\n"
+        "doors = (mujoco.MjSpec.from_file, lambda p: mujoco.MjModel.from_xml_path('osim:' + p))\n"
+        "for door in doors:\n"
+        "    try: door(path)\n"
+        "    except ValueError as error: print(error)\n"
     )
     done = run(code, str(broken))
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import pytest
 import small_estimate
 from mujoco import viewer as mujoco_viewer
 
-from mjx_msk import MskError, Playback
+from mjx_msk import Motion, MskError, Playback
 
 pytest.importorskip("mujoco.experimental.studio.plugin", reason="this MuJoCo has no Studio")
 
@@ -64,30 +64,97 @@ def test_curves_have_the_units_of_their_titles(playback):
     assert low < 0 < 1 < high
 
 
-def test_a_push_of_the_moments_alone_gives_their_acceleration(playback):
-    """Newton's law, from MuJoCo's own inverse dynamics: no guide, no contact, nothing else acts."""
+PENDULUMS = """<mujoco><option timestep="0.001"/><worldbody><body pos="0 0 2">
+  <joint name="a" axis="0 1 0"/><geom type="capsule" fromto="0 0 0 0 0 -.5" size=".04"/>
+  <body pos="0 0 -.5"><joint name="b" axis="0 1 0"/>
+    <geom type="capsule" fromto="0 0 0 0 0 -.4" size=".03"/></body>
+</body></worldbody>{}</mujoco>"""
+MOTOR = '<actuator><motor joint="b" gear="50"/></actuator>'
+
+
+def swinging(xml: str = PENDULUMS.format("")) -> Playback:
+    """Return two pendulums that swing as sines, with the moments of MuJoCo's inverse dynamics."""
+    model = mujoco.MjModel.from_xml_string(xml)
+    data = mujoco.MjData(model)
+    time = np.linspace(0, 1, 201)
+    size, rate = np.array([0.5, -0.8]), np.array([5.0, 7.0])
+    wave = rate * time[:, None]
+    q, qd, qdd = size * np.sin(wave), size * rate * np.cos(wave), -size * rate**2 * np.sin(wave)
+    force = np.zeros_like(q)
+    for row, data.qpos[:], data.qvel[:], data.qacc[:] in zip(force, q, qd, qdd, strict=True):
+        mujoco.mj_inverse(model, data)
+        row[:] = data.qfrc_inverse
+    names = ("a", "b")
+    return Playback(
+        Motion(
+            time=time, coordinate_names=names, q=q, qd=qd, qdd=qdd, joint_names=names, qpos=q,
+            qvel=qd, qacc=qdd, generalized_force=force,
+        ),
+        model,
+    )  # fmt: skip
+
+
+def test_the_moments_alone_make_the_motion():
+    """Inverse dynamics of C MuJoCo and this forward simulation are each other's inverse."""
+    playback = swinging()
     model, data = playback.model, mujoco.MjData(playback.model)
     forward = Forward(playback, guide=0.0, hold_pelvis=True)
-    forward.start(model, data, 0.5)
-    data.qfrc_applied[:] = forward.force(data)
-    mujoco.mj_forward(model, data)
-    mujoco.mj_inverse(model, data)
-    np.testing.assert_allclose(data.qfrc_inverse, playback.generalized_force(0.5), atol=1e-6)
-    assert not data.actuator_force.any()  # the moments hold the muscles' work already
-
-
-def test_physics_follows_the_motion_when_it_is_held(playback):
-    model, data = playback.model, mujoco.MjData(playback.model)
-    forward = Forward(playback, guide=40.0, hold_pelvis=True)
     forward.start(model, data, 0.0)
-    forward.playback.motion.generalized_force[:] = 0
     for _ in range(6):
         time = forward.advance(model, data, 0.1)
-    assert time == pytest.approx(0.6, abs=0.02)
-    assert data.joint("pelvis_tx").qpos[0] == pytest.approx(time, abs=0.05)
+    assert time == pytest.approx(0.6, abs=0.002)
+    np.testing.assert_allclose(data.qpos, playback.between(playback.motion.q, time), atol=0.02)
+
+
+def test_the_guide_brings_back_what_was_pushed_and_only_if_it_is_on():
+    errors = []
+    for guide in (0.0, 30.0):
+        playback = swinging()
+        model, data = playback.model, mujoco.MjData(playback.model)
+        forward = Forward(playback, guide=guide, hold_pelvis=True)
+        forward.start(model, data, 0.0)
+        data.qpos[:] += 0.3
+        for _ in range(5):
+            time = forward.advance(model, data, 0.1)
+        errors.append(np.abs(data.qpos - playback.between(playback.motion.q, time)).max())
+    assert errors[1] < 0.02 < errors[0]
+
+
+def test_actuators_are_off_in_physics_and_on_again_afterwards():
+    """The net moments hold the muscles' work already."""
+    playback = swinging(PENDULUMS.format(MOTOR))
+    model, data = playback.model, mujoco.MjData(playback.model)
+    forward = Forward(playback, hold_pelvis=True)
+    forward.start(model, data, 0.0)
+    data.ctrl[:] = 1.0
+    forward.advance(model, data, 0.01)
+    assert not data.qfrc_actuator.any()
     forward.stop(model, data)
+    data.ctrl[:] = 1.0
+    mujoco.mj_forward(model, data)
+    assert data.qfrc_actuator.tolist() == [0.0, 50.0]
     assert not data.qfrc_applied.any()
-    assert not model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_ACTUATION
+
+
+def test_the_pelvis_is_left_to_the_ground_unless_it_is_held(playback):
+    model, data = playback.model, mujoco.MjData(playback.model)
+    forward = Forward(playback, guide=10.0)
+    forward.start(model, data, 0.5)
+    data.qpos[:6] += 0.1
+    assert not forward.force(data)[:6].any()
+    forward.hold_pelvis = True
+    assert forward.force(data)[:6].all()
+
+
+def test_an_unstable_simulation_is_put_back_on_the_motion():
+    playback = swinging()
+    model, data = playback.model, mujoco.MjData(playback.model)
+    forward = Forward(playback, guide=0.0, hold_pelvis=True)
+    forward.start(model, data, 0.2)
+    data.qvel[:] = 1e12
+    time = forward.advance(model, data, 0.001)
+    assert time == pytest.approx(0.2)
+    np.testing.assert_allclose(data.qpos, playback.between(playback.motion.q, time))
 
 
 def test_the_ground_holds_a_resting_ball_by_its_weight():
