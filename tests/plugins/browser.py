@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def find_browser() -> str:
@@ -25,6 +26,14 @@ def find_browser() -> str:
     if found is None:
         pytest.skip("no Chromium on this machine")
     return found
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    """Return as soon as something is so; fails after the patience."""
+    until = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.2)
 
 
 class Browser:
@@ -65,7 +74,7 @@ class Browser:
         message = {"id": self._count, "method": method, "params": parameters}
         self._socket.send(json.dumps(message))
         while True:
-            answer = json.loads(self._socket.recv(timeout=_PATIENCE_S))
+            answer = json.loads(self._socket.recv(timeout=PATIENCE_S))
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer
                 return answer["result"]
@@ -75,21 +84,35 @@ class Browser:
         data = base64.b64decode(self.call("Page.captureScreenshot")["data"])
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    def press(self, x: float, y: float) -> None:
-        """Move the mouse there, press its left button and hold it."""
+    def hold_until(self, x: float, y: float, done: Callable[[], bool]) -> None:
+        """Keep the left button down there until something is so; fails after the patience.
+
+        A page that is drawn in software sees the mouse once a picture, which can take seconds.
+        """
         self._mouse("mouseMoved", x, y, "none")
         self._mouse("mousePressed", x, y, "left", buttons=1, clickCount=1)
-
-    def release(self, x: float, y: float) -> None:
-        """Let the left button go."""
+        wait_until(done)
         self._mouse("mouseReleased", x, y, "left", clickCount=1)
+
+    def click_until(self, x: float, y: float, done: Callable[[], bool]) -> None:
+        """Click there, slower each time, until something is so."""
+        until, hold = time.monotonic() + PATIENCE_S, 0.5
+        while not done():
+            assert time.monotonic() < until, "waited too long"
+            self._mouse("mouseMoved", x, y, "none")
+            time.sleep(hold / 2)
+            self._mouse("mousePressed", x, y, "left", buttons=1, clickCount=1)
+            time.sleep(hold)
+            self._mouse("mouseReleased", x, y, "left", clickCount=1)
+            time.sleep(hold)
+            hold = min(2 * hold, 10.0)
 
     def _mouse(self, kind: str, x: float, y: float, button: str, **more: int) -> None:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, **more)
 
     @staticmethod
     def _page(host: str) -> str:
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             with urllib.request.urlopen(f"http://{host}/json") as answer:
                 pages = [page for page in json.load(answer) if page["type"] == "page"]

@@ -2,14 +2,13 @@
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import small_estimate
-from browser import Browser, find_browser
+from browser import Browser, find_browser, wait_until
 
 pytest.importorskip("websockets", reason="Studio's page needs it")
 pytest.importorskip("mujoco.experimental.studio.web_viewer", reason="this MuJoCo has no Studio")
@@ -21,7 +20,6 @@ from mjx_msk_studio.windows import MotionViewer
 SIZE = 760, 560
 PAUSE = 33, 91  #: px, the button in our window
 SLIDER_Y, SLIDER_LEFT, SLIDER_RIGHT = 117, 22, 220
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -50,44 +48,22 @@ def page(tmp_path: Path) -> Iterator[tuple[str, MotionSim]]:
         loop.join()
 
 
-def wait_for(what: Callable[[], bool], meanwhile: Callable[[], object] = lambda: None) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < until, "waited too long"
-        meanwhile()
-        time.sleep(0.2)
-
-
 def test_the_page_plays_and_the_slider_changes_the_pose(page):
     address, motion_sim = page
+    transport = motion_sim.transport
     knee = motion_sim.handle.model.joint("knee_angle_r").qposadr[0]
     with Browser(address, SIZE) as browser:
-
-        def click(x: float, y: float) -> None:
-            browser.press(x, y)
-            time.sleep(0.5)
-            browser.release(x, y)
-            time.sleep(1.0)
-
-        pictures: list[np.ndarray] = []
-
-        def drawn() -> bool:
-            pictures.append(browser.picture())
-            return bool(pictures[-1][60:100, 20:60].std() > 5)  # our window with its button
-
-        wait_for(drawn)
-        first = motion_sim.transport.time
-        wait_for(lambda: motion_sim.transport.time != first)  # it plays
-        wait_for(lambda: not motion_sim.transport.playing, lambda: click(*PAUSE))
+        # our window with its button, on top of the scene
+        wait_until(lambda: browser.picture()[60:100, 20:60].std() > 5)
+        first = transport.time
+        wait_until(lambda: transport.time != first)
+        browser.click_until(*PAUSE, lambda: not transport.playing)
         scenes = []
         for share in (0.1, 0.9):
-            wanted = share * motion_sim.transport.duration
             x = SLIDER_LEFT + share * (SLIDER_RIGHT - SLIDER_LEFT)
-            wait_for(
-                lambda wanted=wanted: abs(motion_sim.transport.time - wanted) < 0.06,
-                lambda x=x: click(x, SLIDER_Y),
-            )
-            time.sleep(2.0)  # the browser draws it
+            wanted = share * transport.duration
+            browser.hold_until(x, SLIDER_Y, lambda at=wanted: abs(transport.time - at) < 0.06)
             scenes.append(browser.picture()[60:500, 345:].astype(int))
             assert motion_sim.handle.data.qpos[knee] == pytest.approx(wanted, abs=0.06)
-        assert np.mean(np.abs(scenes[0] - scenes[1]).max(axis=-1) > 40) > 0.002
+        scenes.append(browser.picture()[60:500, 345:].astype(int))  # drawn by now
+    assert np.mean(np.abs(scenes[0] - scenes[-1]).max(axis=-1) > 40) > 0.002
