@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mjx_msk.compile import compile_osim as compile_osim
+    from mjx_msk.compile import to_xml as to_xml
     from mjx_msk.errors import MskError as MskError
     from mjx_msk.model import Model as Model
     from mjx_msk.motion import Motion as Motion
     from mjx_msk.options import Options as Options
     from mjx_msk.pipeline import Estimate as Estimate
     from mjx_msk.pipeline import estimate as estimate
+    from mjx_msk.report.playback import Playback as Playback
 
 __version__ = "0.1.0"
 
@@ -21,8 +23,10 @@ _ROOMS = {
     "Motion": "motion",
     "MskError": "errors",
     "Options": "options",
+    "Playback": "report.playback",
     "compile_osim": "compile",
     "estimate": "pipeline",
+    "to_xml": "compile",
 }
 __all__ = [*_ROOMS, "__version__"]
 

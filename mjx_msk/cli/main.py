@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from mjx_msk.cli.data import Data
 from mjx_msk.cli.evaluate import Evaluate
 from mjx_msk.cli.export import Export, Import
+from mjx_msk.cli.plugins import plugin_commands
+from mjx_msk.cli.render import Render
 from mjx_msk.cli.stopping import stoppable
 from mjx_msk.cli.terminal import Terminal
 from mjx_msk.cli.train import Train
@@ -280,9 +282,10 @@ def _estimate(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 2 after bad input, with 130 after Ctrl-C."""
-    command = tyro.cli(
+    commands: Any = (
         Annotated[Estimate, tyro.conf.subcommand("estimate")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
+        | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Compile, tyro.conf.subcommand("compile")]
         | Annotated[Bones, tyro.conf.subcommand("bones")]
         | Annotated[Scale, tyro.conf.subcommand("scale")]
@@ -290,10 +293,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Train, tyro.conf.subcommand("train")]
-        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
-        prog="mjx-msk", description="One camera in; motion, moments and ground forces out.",
-        args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )  # fmt: skip
+        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    )
+    for name, plugin in plugin_commands().items():
+        commands = commands | Annotated[plugin, tyro.conf.subcommand(name)]
+    command = tyro.cli(
+        commands,
+        prog="mjx-msk",
+        description="One camera in; motion, moments and ground forces out.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
     terminal = Terminal()
     try:
         with stoppable() as terminal.check:

@@ -132,7 +132,8 @@ def _quiet() -> Iterator[list[str]]:
 
 def _check_result(spec: mujoco.MjSpec, warned: list[str]) -> None:
     """Refuse a model whose file MuJoCo does not load, or that cannot move from its default pose."""
-    model = mujoco.MjModel.from_xml_string(to_xml(spec))
+    # through a spec: MjModel.from_xml_string never returns inside a callback of another reader
+    model = mujoco.MjSpec.from_string(to_xml(spec)).compile()
     data = mujoco.MjData(model)
     mujoco.mj_resetDataKeyframe(model, data, 0)
     mujoco.mj_forward(model, data)

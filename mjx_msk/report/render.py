@@ -17,12 +17,13 @@ from mjx_msk.files import replacing
 from mjx_msk.motion import Motion
 
 _PACKAGE_PARENT = Path(__file__).parents[2]
-_ADVICE = {
-    "Linux": "No replay video: OpenGL is missing. Install it with: "
-    "sudo apt install libegl1 libgl1 libosmesa6",
-    "Darwin": "No replay video: OpenGL is missing. Run in a desktop session.",
-    "Windows": "No replay video: OpenGL is missing. Install a graphics driver or Mesa.",
+_REMEDIES = {
+    "Darwin": "Run in a desktop session.",
+    "Windows": "Install a graphics driver or Mesa.",
 }
+_LINUX = "Install it with: sudo apt install libegl1 libgl1 libosmesa6"
+#: What to say where no OpenGL backend works.
+ADVICE = f"No video: OpenGL is missing. {_REMEDIES.get(platform.system(), _LINUX)}"
 
 
 def render_replay(
@@ -55,8 +56,8 @@ def render_replay(
             "video_times": None if video_times is None else video_times.tolist(),
         }
         (folder / "job.json").write_text(json.dumps(job))
-        if not any(_draw(folder / "job.json", backend, on_frame) for backend in backends()):
-            return _ADVICE.get(platform.system(), _ADVICE["Linux"])
+        if not draw_apart("mjx_msk.report.replay", folder / "job.json", on_frame):
+            return ADVICE
         with replacing(out_mp4) as temporary:
             shutil.copyfile(folder / "replay.mp4", temporary)
     return None
@@ -69,13 +70,22 @@ def backends() -> list[str]:
     return list(dict.fromkeys([asked, *usual] if asked else usual))
 
 
-def _draw(job_file: Path, backend: str, on_frame: Callable[[int, int], None] | None) -> bool:
-    """Run ``report.replay`` with one backend; False when OpenGL does not work with it."""
+def draw_apart(module: str, job_file: Path, on_frame: Callable[[int, int], None] | None) -> bool:
+    """Run a drawing module in a process of its own; False when no OpenGL backend works here.
+
+    Raises ``MskError`` for what the user can mend.
+    """
+    return any(_draw(module, job_file, backend, on_frame) for backend in backends())
+
+
+def _draw(
+    module: str, job_file: Path, backend: str, on_frame: Callable[[int, int], None] | None
+) -> bool:
     environment = {k: v for k, v in os.environ.items() if k != "PYOPENGL_PLATFORM"}
     environment["MUJOCO_GL"] = backend
     paths = [str(_PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    command = [sys.executable, "-m", "mjx_msk.report.replay", str(job_file)]
+    command = [sys.executable, "-m", module, str(job_file)]
     errors = job_file.with_suffix(".err")
     with (
         open(errors, "w+", encoding="utf-8") as complaints,

@@ -8,7 +8,7 @@ not work can take the process with it; ``report.render`` starts it. On its stand
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -21,18 +21,26 @@ from mjx_msk.motion import Motion
 PANEL_HEIGHT, MODEL_WIDTH, MAX_RATE_HZ = 640, 560, 30.0
 
 
-def main(job_file: str) -> int:
-    """Draw the replay that a job describes; 2 for an error that the user can mend."""
+def run(job_file: str, draw: Callable[[dict], tuple[Iterator[np.ndarray], float, int]]) -> int:
+    """Draw the video that a job describes; 2 for an error that the user can mend.
+
+    ``draw(job)`` returns the pictures, their rate (Hz) and number.
+    """
     _check_graphics()
     print("ready", flush=True)
     job = json.loads(Path(job_file).read_text())
     try:
-        motion = Motion.load(job["motion"])
-        encode(job["out"], pictures(motion, job), *output_times(motion.time)[1:])
+        encode(job["out"], *draw(job))
     except MskError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def replay(job: dict) -> tuple[Iterator[np.ndarray], float, int]:
+    """Return the pictures of a replay, their rate and number."""
+    motion = Motion.load(job["motion"])
+    return pictures(motion, job), *output_times(motion.time)[1:]
 
 
 def output_times(time: np.ndarray) -> tuple[np.ndarray, float, int]:
@@ -128,4 +136,4 @@ def _check_graphics() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(run(sys.argv[1], replay))

@@ -7,6 +7,7 @@ Together that is five times faster in software, at about 30 ms a picture.
 """
 
 import os
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -14,13 +15,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
 from mjx_msk.motion import Motion
-from mjx_msk.report.style import SIDE_COLOURS, rgb
+from mjx_msk.report.playback import Playback, side_rgba
+from mjx_msk.report.view import View
 
-#: The camera stands in front of the person, to the right: X is the way the person goes.
-AZIMUTH_DEG, ELEVATION_DEG = 140.0, -12.0
-#: A force of one body weight is an arrow of this length, m.
-ARROW_M = 0.9
-_ARROW_RADIUS_M = 0.026
 _OVERSIZE = 1.5
 _FOLLOW_S = 0.4  # how smoothly the camera follows
 _FOOT_BODIES = ("calcn", "toes")
@@ -28,12 +25,21 @@ _FLAGS_OFF = (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION
 
 
 class Stage:
-    """Pictures of one motion, frame by frame; close it to free the graphics memory."""
+    """Pictures of one motion, frame by frame; close it to free the graphics memory.
+
+    ``ghosts`` are drawn see-through at the same time from their start.
+    """
 
     def __init__(
-        self, motion: Motion, model_xml: str | os.PathLike[str], width: int, height: int
+        self,
+        motion: Motion,
+        model_xml: str | os.PathLike[str],
+        width: int,
+        height: int,
+        view: View = View(),  # noqa: B008  (frozen)
+        ghosts: Sequence[Playback] = (),
     ) -> None:
-        self.motion = motion
+        self.motion, self.view, self.ghosts = motion, view, ghosts
         self.model = model = mujoco.MjModel.from_xml_path(str(model_xml))
         self.size = width, height
         large = round(width * _OVERSIZE), round(height * _OVERSIZE)
@@ -41,12 +47,16 @@ class Stage:
         model.vis.quality.offsamples = model.vis.quality.shadowsize = 0
         model.vis.quality.numslices, model.vis.quality.numstacks = 16, 8
         self.data = mujoco.MjData(model)
-        self.weight = motion.subject.get("mass_kg", float(model.body_mass.sum())) * 9.81
+        self.playback = Playback(motion, model, name=str(model_xml))
+        self.option = mujoco.MjvOption()
+        if view.muscles:
+            self.playback.colour_muscles(model, self.option)
         self.feet = [_bodies_of_foot(model, side) for side in motion.foot_names]
         self.resting = model.geom_rgba.copy(), model.geom_matid.copy()
         self.camera = mujoco.MjvCamera()
-        self.camera.azimuth, self.camera.elevation = AZIMUTH_DEG, ELEVATION_DEG
-        self.lookat, self.camera.distance = self._follow()
+        self.camera.azimuth, self.camera.elevation = view.azimuth_deg, view.elevation_deg
+        self.lookat, distance = self._follow()
+        self.camera.distance = view.distance_m or distance
         self.renderer = mujoco.Renderer(model, large[1], large[0])
 
     def draw(self, frame: int) -> np.ndarray:
@@ -54,11 +64,14 @@ class Stage:
         self._pose(frame)
         self._tint_feet(frame)
         self.camera.lookat[:] = self.lookat[frame]
-        self.renderer.update_scene(self.data, self.camera)
+        self.renderer.update_scene(self.data, self.camera, self.option)
         for flag in _FLAGS_OFF:
             self.renderer.scene.flags[flag] = False
         self._add_shade()
-        self._add_arrows(frame)
+        self._add_ghosts(frame)
+        if self.view.forces:
+            for arrow in self.playback.arrows_of(frame):
+                arrow.draw(self._next())
         picture = Image.fromarray(self.renderer.render())
         return np.asarray(picture.resize(self.size, Image.Resampling.BOX))
 
@@ -67,7 +80,7 @@ class Stage:
         self.renderer.close()
 
     def _pose(self, frame: int) -> None:
-        self.data.qpos[:] = self.motion.qpos[frame]
+        self.playback.pose(self.data, float(self.motion.time[frame] - self.motion.time[0]))
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_comPos(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
@@ -98,7 +111,7 @@ class Stage:
         ):
             if down:
                 geoms = np.isin(self.model.geom_bodyid, bodies)
-                self.model.geom_rgba[geoms] = _rgba(side)
+                self.model.geom_rgba[geoms] = side_rgba(side)
                 self.model.geom_matid[geoms] = -1
 
     def _add_shade(self) -> None:
@@ -110,36 +123,22 @@ class Stage:
             on_floor = np.array([place[0], place[1], 0.002])
             self._add(mujoco.mjtGeom.mjGEOM_CYLINDER, size, on_floor, dark)
 
-    def _add_arrows(self, frame: int) -> None:
-        """Draw the force of the ground on each foot from its center of pressure."""
-        if self.motion.foot_force is None or self.motion.foot_cop is None:
-            return
-        for side, force, cop in zip(
-            self.motion.foot_names,
-            self.motion.foot_force[frame],
-            self.motion.foot_cop[frame],
-            strict=True,
-        ):
-            arrow = force / self.weight * ARROW_M
-            if np.all(np.isfinite([cop, arrow])) and np.linalg.norm(arrow) > 0.01:
-                kind = mujoco.mjtGeom.mjGEOM_ARROW
-                geom = self._add(kind, np.zeros(3), np.zeros(3), _rgba(side))
-                mujoco.mjv_connector(geom, kind, _ARROW_RADIUS_M, cop, cop + arrow)
-                geom.emission = 0.2
+    def _add_ghosts(self, frame: int) -> None:
+        time = float(self.motion.time[frame] - self.motion.time[0])
+        for index, ghost in enumerate(self.ghosts):
+            ghost.draw_ghost(time, index, self._next)
 
     def _add(
         self, kind: mujoco.mjtGeom, size: np.ndarray, place: np.ndarray, rgba: np.ndarray
-    ) -> mujoco.MjvGeom:
+    ) -> None:
         """Add a shape that is not part of the model to this frame's scene."""
+        mujoco.mjv_initGeom(self._next(), kind, size, place, np.eye(3).ravel(), rgba)
+
+    def _next(self) -> mujoco.MjvGeom:
+        """Return a geom of this frame's scene that is not taken yet."""
         scene = self.renderer.scene
-        geom = scene.geoms[scene.ngeom]
-        mujoco.mjv_initGeom(geom, kind, size, place, np.eye(3).ravel(), rgba)
         scene.ngeom += 1
-        return geom
-
-
-def _rgba(side: str) -> np.ndarray:
-    return np.array([*(c / 255 for c in rgb(SIDE_COLOURS[side])), 1.0], dtype=np.float32)
+        return scene.geoms[scene.ngeom - 1]
 
 
 def _bodies_of_foot(model: mujoco.MjModel, side: str) -> list[int]:
