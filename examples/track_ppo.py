@@ -50,6 +50,7 @@ class Options:
 
 
 def main(options: Options) -> None:
+    """Train, or show what was learned."""
     settings = {"motion": str(options.motion), "actuation": options.actuation, "loop": options.loop}
     env = VecNormalize(
         VecMonitor(TrackVecEnv(options.bodies, **settings)), norm_reward=False, clip_obs=5.0

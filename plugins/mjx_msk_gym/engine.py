@@ -1,5 +1,7 @@
 """Many bodies on one model, stepped by the C engine's threads (``mujoco.rollout``)."""
 
+import itertools
+
 import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
@@ -18,7 +20,7 @@ class Engine:
         self._states = np.zeros((count, size))
         begin = mujoco.mj_stateSize(model, _STATE.mjSTATE_TIME)
         ends = begin + np.cumsum([0, model.nq, model.nv, model.na])
-        self._parts = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self._parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
 
     @property
     def qpos(self) -> np.ndarray:
@@ -35,9 +37,7 @@ class Engine:
         """Activations of muscles (count, na)."""
         return self._states[:, self._parts[2]]
 
-    def place(
-        self, which: np.ndarray, qpos: np.ndarray, qvel: np.ndarray, act: np.ndarray
-    ) -> None:
+    def place(self, which: np.ndarray, qpos: np.ndarray, qvel: np.ndarray, act: np.ndarray) -> None:
         """Put bodies ``which`` (k,) into states (k, ...)."""
         self._states[which] = 0.0
         for part, values in zip(self._parts, (qpos, qvel, act), strict=True):

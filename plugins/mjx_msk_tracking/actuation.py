@@ -23,24 +23,22 @@ _MUSCLE_SITES = 5  # the group of the path points
 _POSES = 3  # in which muscles are asked what they cross
 
 
-def tracking_spec(
-    spec: mujoco.MjSpec, actuation: Actuation, *, gain: float = 1.0
-) -> mujoco.MjSpec:
+def tracking_spec(spec: mujoco.MjSpec, actuation: Actuation, *, gain: float = 1.0) -> mujoco.MjSpec:
     """Return a copy of a model whose joints, but for the root's, are driven; nothing holds the
     pelvis.
 
     ``"torque"``: a motor a coordinate, ctrl -1 to 1 of its limit. ``"position"``: a PD servo a
     coordinate, ctrl a joint angle within its range, ``gain`` times the stiffness and damping of
-    ``strength_of``. ``"muscle"``: the model's muscles, ctrl their
-    excitation, and motors where no muscle crosses. Without muscles, bodies that only follow and
-    touch nothing (patellae) are welded where they are at zero. Joints that the source model locks
-    are held, but for the toes: a spring bends them, nothing drives them. Raises ``MskError`` for another actuation, or a model without muscles for
+    ``strength_of``. ``"muscle"``: the model's muscles, ctrl their excitation, and motors where no
+    muscle crosses.
+
+    Without muscles, bodies that only follow and touch nothing (patellae) are welded where they are
+    at zero. Joints that the source model locks are held, but for the toes: a spring bends them,
+    nothing drives them. Raises ``MskError`` for another actuation, or a model without muscles for
     ``"muscle"``.
     """
     if actuation not in get_args(Actuation):
-        raise MskError(
-            f"unknown actuation {actuation!r}.", remedy=f"One of {get_args(Actuation)}."
-        )
+        raise MskError(f"unknown actuation {actuation!r}.", remedy=f"One of {get_args(Actuation)}.")
     spec = spec.copy()
     spec.option.timestep = TIMESTEP_S[actuation]
     for key in list(spec.keys):  # joints go, and with them their poses
@@ -144,8 +142,8 @@ def _remove_joints(spec: mujoco.MjSpec, names: Iterable[str]) -> None:
 
 def _hold_locked(spec: mujoco.MjSpec) -> None:
     """Weld the joints that the source model locks at zero, and tie the others to their value."""
-    locked = {t.name.split("/", 1)[1]: float(t.data) for t in spec.texts
-              if t.name.startswith("locked/") and not t.name.startswith(f"locked/{TOES}")}  # fmt: skip
+    notes = {t.name.split("/", 1)[1]: t.data for t in spec.texts if t.name.startswith("locked/")}
+    locked = {name: float(x) for name, x in notes.items() if not name.startswith(TOES)}
     present = {j.name for j in spec.joints}
     drivers = {e.name2 for e in _joint_ties(spec)}
     zero = {n for n, value in locked.items() if value == 0.0 and n not in drivers}
@@ -163,7 +161,7 @@ def _spring_toes(spec: mujoco.MjSpec) -> None:
 
 
 def _uncrossed(model: mujoco.MjModel, joints: Joints, driven: list[int]) -> list[int]:
-    """Return the joints of ``driven`` that no tendon moves, not even through joints that follow them."""
+    """Return the joints of ``driven`` that move no tendon, nor do joints that follow them."""
     data = mujoco.MjData(model)
     rng = np.random.default_rng(0)
     low, high = np.clip(model.jnt_range[joints.independent], -0.3, 1.0).T

@@ -17,15 +17,13 @@ _SMOOTH_S = 0.12  #: toes leave the floor within a frame or two
 _SEARCH = 12  # halvings of the toes' range: 90 degrees to 0.02
 
 
-def settle(
-    model: mujoco.MjModel, joints: Joints, time: np.ndarray, qpos: np.ndarray
-) -> np.ndarray:
+def settle(model: mujoco.MjModel, joints: Joints, time: np.ndarray, qpos: np.ndarray) -> np.ndarray:
     """Return poses (T, nq) that stand on z = 0 with their toes above it.
 
     The root is shifted along the vertical, by the same for all frames: half of the time the lowest
     contact sphere behind the toes is above the floor, half of the time below. Then the toes are
-    extended as little as keeps their spheres above the floor, smoothly. Without contact spheres, or an
-    upright root slide, nothing changes.
+    extended as little as keeps their spheres above the floor, smoothly. Without contact spheres,
+    or an upright root slide, nothing changes.
     """
     qpos, data = qpos.copy(), mujoco.MjData(model)
     toes = [j for j in joints.inner if joints.names[j].startswith(TOES)]

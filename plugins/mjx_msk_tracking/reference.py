@@ -35,9 +35,9 @@ class Reference:
         """Return a motion as reference for a model that has some or all of its joints.
 
         The soles are set on the floor, and the toes bent where they would sink into it (see
-        ``ground.settle``). ``loop`` finds the stretch whose ends are most alike (one stride of a walk) and closes it.
-        Raises ``MskError`` where the motion is a single frame, lacks a joint of the model, or does
-        not repeat itself.
+        ``ground.settle``). ``loop`` finds the stretch whose ends are most alike (one stride of a
+        walk) and closes it. Raises ``MskError`` where the motion is a single
+        frame, lacks a joint of the model, or does not repeat itself.
         """
         joints = Joints(model)
         missing = [name for name in joints.names if name not in motion.joint_names]
