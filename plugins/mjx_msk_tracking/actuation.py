@@ -148,10 +148,10 @@ def _hold_locked(spec: mujoco.MjSpec) -> None:
     drivers = {e.name2 for e in _joint_ties(spec)}
     zero = {n for n, value in locked.items() if value == 0.0 and n not in drivers}
     for name in (locked.keys() & present) - zero:
-        data = [locked[name], *[0.0] * 10]
-        spec.add_equality(
-            type=mujoco.mjtEq.mjEQ_JOINT, name1=name, objtype=mujoco.mjtObj.mjOBJ_JOINT, data=data
+        tie = spec.add_equality(
+            type=mujoco.mjtEq.mjEQ_JOINT, name1=name, objtype=mujoco.mjtObj.mjOBJ_JOINT
         )
+        tie.data[:2] = locked[name], 0.0
     _remove_joints(spec, zero)
 
 

@@ -45,17 +45,19 @@ def test_every_observable_fits_its_spec_and_is_finite(env):
             spec.validate(step.observation[name])
             assert np.all(np.isfinite(step.observation[name])), name
         low, high = env.action_spec().minimum, env.action_spec().maximum
-        step = env.step(low + 0.1 * (high - low))
-    assert 0 <= step.reward <= 1
+        step = env.step(low + 0.5 * (high - low))
+        assert 0 <= step.reward <= 1
 
 
 def test_observables_are_the_engines_values(env):
     env.reset()
+    env.step(env.action_spec().minimum)
+    env.physics.forward()  # forces of this state, not of the last step's
     walker, model = env.task.walker, env.task.walker.model
     data = mujoco.MjData(model)
     bound = env.physics.bind(walker.mjcf_joints)
     data.qpos[:], data.qvel[:] = bound.qpos, bound.qvel
-    data.act[:] = env.physics.data.act
+    data.act[:], data.ctrl[:] = env.physics.data.act, env.physics.data.ctrl
     mujoco.mj_forward(model, data)
     seen = env.task.walker.observables.as_dict()
     inner = env.task.tracker.joints.inner
@@ -80,8 +82,10 @@ def test_observables_are_the_engines_values(env):
 
 
 def test_the_dynamics_are_those_of_the_model(env):
-    """The arena's engine and ours, from one state under one ctrl; the floor too."""
+    """From one state under one ctrl, with contact; composer's arenas have cones of their own."""
     env.reset()
+    options = env.physics.model.opt
+    options.cone, options.noslip_iterations = mujoco.mjtCone.mjCONE_PYRAMIDAL, 0
     walker, model = env.task.walker, env.task.walker.model
     data = mujoco.MjData(model)
     bound = env.physics.bind(walker.mjcf_joints)
@@ -94,8 +98,7 @@ def test_the_dynamics_are_those_of_the_model(env):
     for _ in range(round(0.03 / model.opt.timestep)):
         mujoco.mj_step(model, data)
     moved = np.abs(data.qpos - bound.qpos).max()
-    assert moved < 5e-3
-    assert env.physics.model.opt.integrator == model.opt.integrator
+    assert moved < 1e-3  # MJCF carries six digits
 
 
 def test_feet_feel_the_floor(env):

@@ -7,6 +7,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_msk.compile import write_xml
+
 gymnasium = pytest.importorskip("gymnasium", reason="pip install 'mjx-msk[rl]'")
 pytest.importorskip("mjx_msk_gym", reason="install the project again: pip install -e .")
 
@@ -15,19 +17,25 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 ENV = "mjx_msk_gym:mjx_msk/Track-v0"
 
 
-def options(**changes) -> dict:
-    return {"motion": made_motion.motion(), "model": made_motion.spec(), "loop": True, **changes}
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder like those of ``mjx-msk estimate``."""
+    path = tmp_path_factory.mktemp("estimate")
+    made_motion.motion().save(path / "motion.npz")
+    write_xml(made_motion.spec(), path / "model.xml")
+    return path
 
 
 @pytest.fixture
-def make():
+def make(folder):
     opened = []
 
     def make(count: int | None = None, **changes):
+        options = {"motion": folder, "loop": True, **changes}
         if count is None:
-            opened.append(gymnasium.make(ENV, **options(**changes)).unwrapped)
+            opened.append(gymnasium.make(ENV, **options).unwrapped)
         else:
-            opened.append(gymnasium.make_vec(ENV, num_envs=count, **options(**changes)))
+            opened.append(gymnasium.make_vec(ENV, num_envs=count, **options))
         return opened[-1]
 
     yield make
@@ -64,7 +72,7 @@ def test_steps_are_those_of_the_engine(make, actuation):
 
 def test_servos_aim_at_the_reference_with_its_speeds_and_moments(make):
     """At rest on the reference, the servos give the motion's own moments."""
-    env = make(gain=1.0)
+    env = make(gain=1.0, loop=False)
     env.reset(options={"start": 0.2})
     worlds, middle = env.worlds, 0.2 + env.worlds.step_s / 2
     data = mujoco.MjData(worlds.model)
@@ -135,7 +143,7 @@ def test_a_limp_body_falls(make):
 
 
 def test_muscles_start_with_the_estimates_activations(make):
-    env = make(actuation="muscle")
+    env = make(actuation="muscle", loop=False)
     env.reset(options={"start": 0.25})
     names = [env.worlds.model.actuator(a).name for a in range(80)]
     assert names == list(made_motion.motion().muscle_names)
@@ -147,11 +155,11 @@ def test_muscles_start_with_the_estimates_activations(make):
 
 if importlib.util.find_spec("stable_baselines3") is not None:  # large: not in CI
 
-    def test_stable_baselines3_trains():
+    def test_stable_baselines3_trains(folder):
         from mjx_msk_gym.sb3 import TrackVecEnv
         from stable_baselines3 import PPO
 
-        env = TrackVecEnv(2, **options())
+        env = TrackVecEnv(2, motion=folder, loop=True)
         model = PPO("MlpPolicy", env, n_steps=16, batch_size=16, n_epochs=1, device="cpu", seed=0)
         model.learn(32)
         assert model.num_timesteps == 32

@@ -265,7 +265,7 @@ def test_errors_say_what_to_do(torque, tmp_path):
     with pytest.raises(MskError, match="unknown actuation"):
         tracking_spec(made_motion.spec(), "magic")
     with pytest.raises(MskError, match="no muscles"):
-        tracking_spec(small_model.spec(), "muscle")
+        tracking_spec(tracking_spec(made_motion.spec(), "torque"), "muscle")
     with pytest.raises(MskError, match="lacks the model's joints"):
         Reference.from_motion(_without("knee_angle_r"), torque)
 
