@@ -1,6 +1,6 @@
 """One body that tracks a motion: ``mjx_msk/Track-v0``."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import mujoco
@@ -30,9 +30,11 @@ class TrackEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     or left the reference.
     """
 
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+
     def __init__(self, render_mode: str | None = None, **options: Any) -> None:
         self.worlds = Worlds(TrackConfig(**options), 1)
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": 1 / self.worlds.step_s}
+        self.metadata = self.metadata | {"render_fps": 1 / self.worlds.step_s}
         self.observation_space, self.action_space = spaces_of(self.worlds)
         self.render_mode = render_mode
         self._renderer: mujoco.Renderer | None = None
