@@ -31,7 +31,7 @@ class Options:
 
     folders: tyro.conf.Positional[tuple[Path, ...]]
     """Results of ``mjx-msk estimate``."""
-    gains: tuple[float, ...] = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    gains: tuple[float, ...] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
     """Multiples of the humanoid's gains."""
     starts: int = 10
     """Runs, each from another moment of the stride."""
