@@ -33,6 +33,7 @@ _KNOWN_GRAVITY_SPREAD = 0.002
 _FAR_ABOVE_M = 10.0
 #: The camera's unknowns: its height and two tilts.
 _CAMERA_UNKNOWNS = 3
+ROBUST = 2.0
 #: Segments are at most this many standard deviations from the usual.
 _SIZE_SPREADS = 3.0
 #: Nobody who is seen is nearer to the camera, m.
@@ -139,13 +140,13 @@ class _Problem:
         bounds = np.asarray(self.model.q_range, float)
         bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
         return [
-            self._belief_term(q),
+            self._belief_term(q, g),
             terms.limits(q, bounds, np.full(q.shape[1], LIMIT_SPREAD)),
             terms.smoothness(q, self.seen.dt, habit.jerk, self.time_weight),
             self._size_term(q, g),
         ]
 
-    def _belief_term(self, q: np.ndarray) -> Term:
+    def _belief_term(self, q: np.ndarray, g: np.ndarray) -> Term:
         """Coordinates near what the networks say, else near habits."""
         habit = habits(self.model)
         if self.proposal is None:
@@ -153,8 +154,10 @@ class _Problem:
         told = self.proposal
         held = np.array(self.model.layout.locked)
         spread = np.where(held, habit.spread, np.maximum(told.std, 1e-3))
-        weight = np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt))
-        return terms.prior(q, told.q, spread, float(weight))
+        weight = float(np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt)))
+        near = terms.prior(q, told.q, spread, weight)
+        by_g = np.zeros((*q.shape, len(g)))
+        return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=ROBUST * weight)
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
         """Segments near their usual share of stature, stature as given, gravity as believed."""
