@@ -40,7 +40,7 @@ def write(take: Take, path: Path) -> list[Path]:
 def arrays(play: Playback, rate_hz: float) -> dict[str, Any]:
     """Return the arrays of a trajectory: of the motion in float32, as LocoMuJoCo keeps them."""
     mj = play.mj
-    found = {name: getattr(play, name).astype(np.float32) for name in _DATA}
+    found: dict[str, Any] = {name: getattr(play, name).astype(np.float32) for name in _DATA}
     found["split_points"] = np.array([0, len(play.qpos)])
     found |= {name: np.asarray(getattr(mj, name)) for name in _MODEL}
     found["joint_names"] = _names(mj, mujoco.mjtObj.mjOBJ_JOINT, mj.njnt)
