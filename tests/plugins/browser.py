@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -54,14 +55,15 @@ class Browser:
         assert self._process.stderr is not None
         lines = (re.search(r"listening on ws://([^/]+)/", line) for line in self._process.stderr)
         host = next(filter(None, lines))[1]
-        self._socket = connect(self._page(host), max_size=None)
+        self._connection = ExitStack()
+        self._socket = self._connection.enter_context(connect(self._page(host), max_size=None))
         self._count = 0
 
     def __enter__(self) -> "Browser":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._connection.close()
         self._process.terminate()
         self._process.wait(30)
         if self._process.stderr is not None:
