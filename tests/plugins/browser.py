@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_S = 300.0
+PATIENCE_S = 120.0
 
 
 def find_browser() -> str:
@@ -54,14 +55,15 @@ class Browser:
         assert self._process.stderr is not None
         lines = (re.search(r"listening on ws://([^/]+)/", line) for line in self._process.stderr)
         host = next(filter(None, lines))[1]
-        self._socket = connect(self._page(host), max_size=None)
+        self._connection = ExitStack()
+        self._socket = self._connection.enter_context(connect(self._page(host), max_size=None))
         self._count = 0
 
     def __enter__(self) -> "Browser":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._connection.close()
         self._process.terminate()
         self._process.wait(30)
         if self._process.stderr is not None:
@@ -84,23 +86,17 @@ class Browser:
         data = base64.b64decode(self.call("Page.captureScreenshot")["data"])
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    def hold_until(self, x: float, y: float, done: Callable[[], bool]) -> None:
-        """Keep the left button down there until something is so; fails after the patience.
+    def press_until(self, x: float, y: float, done: Callable[[], bool]) -> None:
+        """Press the left button there, longer each time, until something is so.
 
-        A page that is drawn in software sees the mouse once a picture, which can take seconds.
+        A page that is drawn in software sees the mouse once a picture, which can take seconds, and
+        must have seen it hover before it is pressed.
         """
-        self._mouse("mouseMoved", x, y, "none")
-        self._mouse("mousePressed", x, y, "left", buttons=1, clickCount=1)
-        wait_until(done)
-        self._mouse("mouseReleased", x, y, "left", clickCount=1)
-
-    def click_until(self, x: float, y: float, done: Callable[[], bool]) -> None:
-        """Click there, slower each time, until something is so."""
         until, hold = time.monotonic() + PATIENCE_S, 0.5
         while not done():
             assert time.monotonic() < until, "waited too long"
             self._mouse("mouseMoved", x, y, "none")
-            time.sleep(hold / 2)
+            time.sleep(hold)
             self._mouse("mousePressed", x, y, "left", buttons=1, clickCount=1)
             time.sleep(hold)
             self._mouse("mouseReleased", x, y, "left", clickCount=1)

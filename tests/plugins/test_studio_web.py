@@ -57,12 +57,12 @@ def test_the_page_plays_and_the_slider_changes_the_pose(page):
         wait_until(lambda: browser.picture()[60:100, 20:60].std() > 5)
         first = transport.time
         wait_until(lambda: transport.time != first)
-        browser.click_until(*PAUSE, lambda: not transport.playing)
+        browser.press_until(*PAUSE, lambda: not transport.playing)
         scenes = []
         for share in (0.1, 0.9):
             x = SLIDER_LEFT + share * (SLIDER_RIGHT - SLIDER_LEFT)
             wanted = share * transport.duration
-            browser.hold_until(x, SLIDER_Y, lambda at=wanted: abs(transport.time - at) < 0.06)
+            browser.press_until(x, SLIDER_Y, lambda at=wanted: abs(transport.time - at) < 0.06)
             scenes.append(browser.picture()[60:500, 345:].astype(int))
             assert motion_sim.handle.data.qpos[knee] == pytest.approx(wanted, abs=0.06)
         scenes.append(browser.picture()[60:500, 345:].astype(int))  # drawn by now
