@@ -21,6 +21,8 @@ class FitConfig:
     """Rate at which landmark errors are independent; faster footage adds no more information."""
     proposal_rate_hz: float = 30.0
     """Rate at which errors of the networks are independent: theirs last longer than landmarks'."""
+    proposal_robust_scale: float = 1.0
+    """What the networks say loses weight beyond this many of its standard deviations (Cauchy)."""
     robust_scale: float = 2.0
     """Residuals beyond this many standard deviations lose weight (Cauchy)."""
     touch_height_m: float = 0.010

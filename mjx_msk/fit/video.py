@@ -33,7 +33,6 @@ _KNOWN_GRAVITY_SPREAD = 0.002
 _FAR_ABOVE_M = 10.0
 #: The camera's unknowns: its height and two tilts.
 _CAMERA_UNKNOWNS = 3
-ROBUST = 2.0
 #: Segments are at most this many standard deviations from the usual.
 _SIZE_SPREADS = 3.0
 #: Nobody who is seen is nearer to the camera, m.
@@ -157,7 +156,8 @@ class _Problem:
         weight = float(np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt)))
         near = terms.prior(q, told.q, spread, weight)
         by_g = np.zeros((*q.shape, len(g)))
-        return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=ROBUST * weight)
+        scale = self.config.proposal_robust_scale * weight
+        return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=scale)
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
         """Segments near their usual share of stature, stature as given, gravity as believed."""
