@@ -1,10 +1,11 @@
 """What the parts of the method are worth: short trainings that lack one of them, and their errors.
 
-    python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 1500] [--only train|evaluate]
+    python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 600] [--only train|evaluate]
 
 RECORDS are those of docs/records.md, DATA the folder that they were made from. All trainings are as
 long as the one that they are compared with, and shorter than that of the shipped weights. The
-middle 3 s of every clip of the people of validation are seen by the first virtual camera. Goes on where it was stopped.
+middle 3 s of every clip of the people of validation are seen by the first virtual camera. Goes on
+where it was stopped.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("records", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--only", choices=("train", "evaluate"))
     given = parser.parse_args()
     enable_compilation_cache()
