@@ -42,10 +42,13 @@ def engine():
     import ray
 
     found = find_engine("ray", workers=WORKERS)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(address="local", num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
-    yield found
-    ray.shutdown()
+    here = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(here))  # workers import `stamp` from here
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address="local", num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
+        yield found
+        ray.shutdown()
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def test_a_worker_dies_and_the_work_is_done(engine, tmp_path, monkeypatch):
     by_name = {o.name: o for o in outcomes}
     assert sorted(by_name) == NAMES
     failed = {name for name, one in by_name.items() if one.state == FAILED}
-    assert failed == {f"t{BAD}", f"t{BUGGY}", f"t{DOOMED}"}
+    assert failed == {f"t{BAD}", f"t{BUGGY}", f"t{DOOMED}"}, [str(o.why) for o in outcomes]
     assert {heard[n] for n in NAMES if n not in failed} == {0, 1, 9, 16, 25, 64}
     assert str(by_name[f"t{BAD}"].why) == f"task {BAD}: is bad."
     assert "ZeroDivisionError: a bug" in str(by_name[f"t{BUGGY}"].why)
