@@ -200,7 +200,8 @@ def test_a_folder_of_recordings(mjx_msk, tmp_path, monkeypatch):
     assert "1 of 2 recordings are in" in said
     assert sum("OpenGL" in line for line in said.splitlines()) == 1
     assert {p.name for p in out.iterdir()} == {odd, "summary.csv"}
-    rows = list(csv.DictReader((out / "summary.csv").open(encoding="utf-8")))
+    with (out / "summary.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert [(row["recording"], row["state"]) for row in rows] == [
         (str(folder / f"{odd}.trc"), "done"), (str(folder / "broken.trc"), "failed"),
     ]  # fmt: skip
