@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mjx_msk.compile import compile_osim as compile_osim
     from mjx_msk.compile import to_xml as to_xml
+    from mjx_msk.engines import Outcome as Outcome
+    from mjx_msk.engines import attempt as attempt
     from mjx_msk.errors import MskError as MskError
     from mjx_msk.model import Model as Model
     from mjx_msk.motion import Motion as Motion
@@ -23,7 +25,9 @@ _ROOMS = {
     "Motion": "motion",
     "MskError": "errors",
     "Options": "options",
+    "Outcome": "engines",
     "Playback": "report.playback",
+    "attempt": "engines",
     "compile_osim": "compile",
     "estimate": "pipeline",
     "to_xml": "compile",

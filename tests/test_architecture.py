@@ -23,7 +23,7 @@ FLOORS = {
     1: {"compile"},
     0: {
         "model", "motion", "osim", "errors", "cache", "files", "resources", "runtime",
-        "options", "recordings", "run", "musculature", "force_curves", "springs",
+        "options", "recordings", "run", "engines", "musculature", "force_curves", "springs",
     },
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

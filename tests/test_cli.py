@@ -1,5 +1,6 @@
 """The command line as a user meets it: one sentence for each mistake, and nothing left behind."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -198,7 +199,12 @@ def test_a_folder_of_recordings(mjx_msk, tmp_path, monkeypatch):
     assert f"Report: {(out / odd / 'report.html').resolve()}" in said
     assert "1 of 2 recordings are in" in said
     assert sum("OpenGL" in line for line in said.splitlines()) == 1
-    assert [p.name for p in out.iterdir()] == [odd]
+    assert {p.name for p in out.iterdir()} == {odd, "summary.csv"}
+    with (out / "summary.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["recording"], row["state"]) for row in rows] == [
+        (str(folder / f"{odd}.trc"), "done"), (str(folder / "broken.trc"), "failed"),
+    ]  # fmt: skip
     assert sorted(p.name for p in (out / odd).iterdir()) == sorted(
         set(outputs.FILES) - {"replay.mp4"}
     )

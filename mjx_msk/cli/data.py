@@ -1,5 +1,6 @@
 """``mjx-msk data``: recordings into records for training."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from mjx_msk.cli.terminal import Terminal
+from mjx_msk.engines import DONE, FAILED, HERE, KEPT, SUMMARY, Outcome, find_engine, write_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +28,39 @@ class Data:
     seed: int = 0
     """Seed of these bodies."""
 
+    engine: str = HERE
+    """Where to work: 'here', one trial after another, or 'ray', several on a cluster."""
+    engine_address: str | None = None
+    """Of the engine's cluster, such as 'auto' or 'ray://HOST:10001'; one is started without it."""
+    engine_workers: int | None = None
+    """How many trials the engine works on at a time; all of its cores if not given."""
+
     def run(self, terminal: Terminal) -> int:
         """Prepare every trial; one that fails does not stop the others."""
+        engine = find_engine(self.engine, self.engine_address, self.engine_workers)
         with terminal.progress(str(self.root)) as on_stage:
             on_stage("starting", 0, 0)
             from mjx_msk.data.datasets import list_trials
             from mjx_msk.data.records import Records
-            from mjx_msk.runtime import enable_compilation_cache
             from mjx_msk.train.prepare import prepare, table
 
-            enable_compilation_cache()
-            done = prepare(
-                list_trials(self.dataset, self.root),
-                self.out,
-                variants=self.variants,
-                seed=self.seed,
-                on_stage=on_stage,
-                on_skip=lambda name, why: terminal.error(f"{name}: {why}"),
-            )
-        if done.made + done.kept:
+            trials = list_trials(self.dataset, self.root)
+
+        def tell(outcome: Outcome) -> None:
+            if outcome.state == FAILED:
+                terminal.error(f"{outcome.name}: {outcome.why}")
+
+        outcomes = prepare(
+            trials, self.out, variants=self.variants, seed=self.seed, engine=engine,
+            progress=terminal.progress, on_done=tell,
+        )  # fmt: skip
+        count = Counter(outcome.state for outcome in outcomes)
+        if count[DONE] + count[KEPT]:
             for line in table(Records(self.out)):
                 terminal.say(line)
+        write_summary(outcomes, self.out / SUMMARY)
         terminal.say(
-            f"{done.made} trials prepared, {done.kept} kept, "
-            f"{len(done.skipped)} left out: {self.out}"
+            f"{count[DONE]} trials prepared, {count[KEPT]} kept, {count[FAILED]} left out: "
+            f"{self.out} ({SUMMARY})"
         )
         return 0

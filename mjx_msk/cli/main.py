@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from mjx_msk.cli.data import Data
+from mjx_msk.cli.estimate import BAD_INPUT, OK, Demo, Estimate
 from mjx_msk.cli.evaluate import Evaluate
 from mjx_msk.cli.export import Export, Import
 from mjx_msk.cli.plugins import plugin_commands
@@ -22,92 +23,7 @@ from mjx_msk.errors import MskError
 if TYPE_CHECKING:
     import mujoco
 
-    from mjx_msk.options import Options
-
-OK, BAD_INPUT, STOPPED = 0, 2, 130
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """Estimate a person's motion, joint moments and ground forces from a video or markers."""
-
-    sources: tyro.conf.Positional[tuple[Path, ...]]
-    """Videos, .trc files, or folders of them."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out")
-    """Where the results go; a folder per recording where there are several."""
-    height: float | None = None
-    """The person's height in metres."""
-    mass: float | None = None
-    """The person's mass in kilograms."""
-    person: int | None = None
-    """Which person to follow; 1 is the most complete track."""
-    camera: Path | None = None
-    """Calibration file (.json or .toml): intrinsics, and gravity if known."""
-    fov_deg: float | None = None
-    """Field of view along the image's long side, where there is no calibration."""
-    pose_model: Path | None = None
-    """A MediaPipe pose landmarker .task file instead of the fetched one."""
-    model: Path | None = None
-    """Scaled model (.osim or compiled .xml) that the markers belong to."""
-    grf: Path | None = None
-    """Measured ground forces (.mot) instead of estimated ones."""
-    slow_motion: float = 1.0
-    """How many times slower than life the video plays."""
-    treadmill: float = 0.0
-    """Belt speed in m/s of a person walking on a treadmill; negative for walking backwards."""
-    learn: bool = True
-    """Let the learned networks take part; --no-learn leaves all to the optimiser."""
-    again: bool = False
-    """Estimate again what is complete already."""
-
-    def run(self, terminal: Terminal) -> int:
-        """Estimate every recording; one that fails does not stop the others."""
-        from mjx_msk.options import Options
-        from mjx_msk.recordings import recordings
-
-        if not self.sources:
-            raise MskError("no recording was given.", remedy="Give a video, a .trc or a folder.")
-        options = Options(
-            height_m=self.height, mass_kg=self.mass, person=self.person, camera=self.camera,
-            fov_deg=self.fov_deg, pose_model=self.pose_model, model=self.model, grf=self.grf,
-            slow_motion=self.slow_motion, treadmill=self.treadmill, learn=self.learn,
-        )  # fmt: skip
-        jobs = recordings(self.sources, self.out)
-        if len(jobs) > 1 and self.grf is not None:
-            raise MskError(
-                f"one force file cannot belong to {len(jobs)} recordings.",
-                where="--grf",
-                remedy="Estimate each recording with its own.",
-            )
-        failed = 0
-        for source, out in jobs:
-            try:
-                _estimate(terminal, source, out, options, again=self.again)
-            except MskError as error:
-                failed += 1
-                terminal.error(error)
-        if len(jobs) > 1:
-            terminal.say(f"{len(jobs) - failed} of {len(jobs)} recordings are in {self.out}")
-        return BAD_INPUT if failed else OK
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demo:
-    """Fetch the demo video and run the main job on it."""
-
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("demo")
-    """Where the results go."""
-    again: bool = False
-    """Estimate again what is complete already."""
-
-    def run(self, terminal: Terminal) -> int:
-        """Estimate the demo: a man of 1.73 m and 70 kg crossing a beam."""
-        from mjx_msk.cache import demo_video
-        from mjx_msk.options import Options
-
-        options = Options(height_m=1.73, mass_kg=70.0)
-        _estimate(terminal, demo_video(), self.out, options, again=self.again)
-        return OK
+STOPPED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,23 +177,6 @@ class Scale:
         for line in fit.lines():
             terminal.say(line)
         return fit.spec
-
-
-def _estimate(
-    terminal: Terminal, source: Path, out: Path, options: "Options", *, again: bool
-) -> None:
-    with terminal.progress(source.name) as on_stage:
-        on_stage("starting", 0, 0)
-        from mjx_msk.pipeline import estimate
-
-        result = estimate(source, out, options, on_stage, again=again)
-    if result.reused:
-        terminal.say(f"{source.name}: already complete in {out}, kept (--again estimates anew)")
-        return
-    terminal.table(result.motion, result.timings)
-    if result.note:
-        terminal.say(result.note)
-    terminal.say(f"Report: {(out / 'report.html').resolve()}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from mjx_msk.errors import MskError
 
 if TYPE_CHECKING:
+    from mjx_msk.engines import Outcome
     from mjx_msk.motion import Motion
 
 _PIPED_WIDTH = 120
@@ -44,6 +45,17 @@ class Terminal:
         from mjx_msk.report.table import quality_table
 
         self._out.print(quality_table(motion, timings))
+
+    def outcomes(self, outcomes: "Sequence[Outcome]") -> None:
+        """Print the table that ends a run over many recordings."""
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table("recording", "state", "seconds", "worker", "why", box=None)
+        for one in outcomes:
+            why = escape(str(one.why or ""))
+            table.add_row(escape(one.name), one.state, f"{one.seconds:.1f}", one.worker, why)
+        self._out.print(table)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[str, int, int], None]]:

@@ -21,6 +21,7 @@ from mjx_msk.data.records import (
     Entry,
     Records,
 )
+from mjx_msk.engines import SUMMARY
 from mjx_msk.errors import MskError
 from mjx_msk.files import replacing, writable_folder
 
@@ -49,16 +50,18 @@ class Writer:
                     remedy="Give a new folder with -o.",
                 )
             self._entries = list(earlier.entries)
-        elif folder.exists() and any(p for p in folder.iterdir() if not _ours(p)):
+        elif folder.exists() and any(
+            p for p in folder.iterdir() if not _ours(p) and p.name != SUMMARY
+        ):
             raise MskError(
                 "this folder holds something else than records.",
                 where=str(folder),
                 remedy="Give a new folder with -o.",
             )
 
-    def has(self, trial: str, key: str) -> bool:
-        """Tell whether the folder holds the clips of this very trial already."""
-        return any(e.trial == trial and e.key == key for e in self._entries)
+    def keys(self) -> dict[str, str]:
+        """Return the keys of the clips that the folder holds, by trial."""
+        return {entry.trial: entry.key for entry in self._entries}
 
     def add(self, trial: str, key: str, sources: Mapping[str, str], clips: Sequence[Clip]) -> None:
         """Take the clips of a trial; those that it had before make way for them."""

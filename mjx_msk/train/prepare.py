@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +13,15 @@ from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.listing import Listed
 from mjx_msk.data.records import VERSION, Contents
 from mjx_msk.data.writing import Writer
+from mjx_msk.engines import DONE, KEPT, Engine, OnStage, Outcome, Progress, Task, run_all
 from mjx_msk.errors import MskError
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.resources import DEFAULT_MODEL, asset
+from mjx_msk.runtime import enable_compilation_cache
 from mjx_msk.train.clips import ClipMaker
 
 #: Raised when clips are made differently, so that older ones are made again.
 METHOD = 3
-
-OnStage = Callable[[str, int, int], None]
-
-
-@dataclass
-class Summary:
-    """What came of every trial."""
-
-    made: int = 0
-    kept: int = 0
-    skipped: list[tuple[str, MskError]] = field(default_factory=list)
 
 
 def prepare(
@@ -39,40 +30,63 @@ def prepare(
     *,
     variants: int = 0,
     seed: int = 0,
-    on_stage: OnStage = lambda *_: None,
-    on_skip: Callable[[str, MskError], None] = lambda *_: None,
-) -> Summary:
+    engine: Engine,
+    progress: Progress,
+    on_done: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
     """Write the clips of trials into the records ``out``; what is there already is kept.
 
-    ``on_stage(label, done, total)`` hears about progress, ``on_skip(trial, why)`` about each trial
-    that is left out. Raises ``MskError`` where ``out`` cannot be written or is something else.
+    The clips are made where the ``engine`` makes them, and written by this process alone;
+    ``on_done`` hears of each trial. Raises ``MskError`` where ``out`` cannot be written or is
+    something else.
     """
-    summary, maker = Summary(), ClipMaker()
-    model_hash = _sha256(asset(DEFAULT_MODEL))
+    maker = _maker()
     contents = Contents(
         coordinate_names=maker.generic.layout.coordinate_names,
         landmark_names=maker.landmark_names,
         segments=tuple(SEGMENTS),
-        model_sha256=model_hash,
+        model_sha256=_sha256(asset(DEFAULT_MODEL)),
     )
     with Writer(out, contents) as writer:
-        for done, listed in enumerate(trials):
-            name = f"{listed.dataset}/{listed.name}"
-            on_stage(name, done, len(trials))
-            try:
-                sources = {path.name: _sha256(path) for path in listed.files}
-                key = _key(name, sources, model_hash, variants, seed)
-                if writer.has(name, key):
-                    summary.kept += 1
-                    continue
-                clips = maker.clips(listed.read(), variants, _generator(seed, name))
-            except MskError as error:
-                summary.skipped.append((name, error))
-                on_skip(name, error)
-                continue
-            writer.add(name, key, sources, clips)
-            summary.made += 1
-    return summary
+
+        def take(outcome: Outcome) -> None:
+            if outcome.state == DONE:
+                writer.add(outcome.name, *outcome.value)
+            on_done(outcome)
+
+        earlier = writer.keys()
+        tasks = [
+            Task(name := _name(one), (one, earlier.get(name), variants, seed)) for one in trials
+        ]
+        return run_all(engine, clips_of, tasks, take, progress)
+
+
+def clips_of(
+    listed: Listed, earlier: str | None, variants: int, seed: int, on_stage: OnStage
+) -> tuple[str, tuple[str, dict[str, str], list[Clip]] | None]:
+    """Return the key, the sources and the clips of a trial: the work that engines do.
+
+    ``earlier`` is the key of the clips that the records hold; nothing is made where it still fits.
+    """
+    name = _name(listed)
+    sources = {path.name: _sha256(path) for path in listed.files}
+    key = _key(name, sources, _sha256(asset(DEFAULT_MODEL)), variants, seed)
+    if key == earlier:
+        return KEPT, None
+    on_stage("making clips", 0, 0)
+    clips = _maker().clips(listed.read(), variants, _generator(seed, name))
+    return DONE, (key, sources, clips)
+
+
+@cache
+def _maker() -> ClipMaker:
+    """Return the one of this process: it keeps what the trials of a person share."""
+    enable_compilation_cache()
+    return ClipMaker()
+
+
+def _name(listed: Listed) -> str:
+    return f"{listed.dataset}/{listed.name}"
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
