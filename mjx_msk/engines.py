@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mjx_msk.errors import MskError, missing_extra
 from mjx_msk.files import replacing
+from mjx_msk.run import OnStage
 
 #: Plugins offer engines under this group of entry points: each is called with ``address`` (of a
 #: cluster, or None) and ``workers`` (tasks at a time, or None) and returns an ``Engine``.
@@ -21,7 +22,6 @@ HERE = "here"  #: the name of the engine that needs no plugin
 DONE, KEPT, FAILED = "done", "kept", "failed"
 SUMMARY = "summary.csv"
 
-OnStage = Callable[[str, int, int], None]  #: (what, done, total); total 0 when unknown
 #: ``work(*arguments, on_stage)`` returns ``DONE`` or ``KEPT`` and a value, or raises ``MskError``.
 #: An importable function; arguments and value can be pickled.
 Work = Callable[..., tuple[str, Any]]

@@ -165,3 +165,14 @@ class Motion:
                 where=where,
                 remedy="Write it again with mjx-msk estimate.",
             ) from error
+
+
+def on_lines(time: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return values (T, ...) at the wanted times (S,), on straight lines; held at the ends."""
+    after = np.clip(np.searchsorted(time, wanted), 1, max(len(time) - 1, 1))
+    if len(time) == 1:
+        return np.repeat(values, len(wanted), axis=0)
+    before = after - 1
+    share = np.clip((wanted - time[before]) / (time[after] - time[before]), 0.0, 1.0)
+    share = share.reshape(-1, *[1] * (values.ndim - 1))
+    return (1 - share) * values[before] + share * values[after]

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.cache import file_sha256
 from mjx_msk.data import camera_noise
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
@@ -30,7 +29,7 @@ from mjx_msk.fit.sighting import sight
 from mjx_msk.nets.ikt import movable
 from mjx_msk.options import Options
 from mjx_msk.pipeline import watch
-from mjx_msk.run import Run
+from mjx_msk.run import OnStage, Run
 from mjx_msk.train.clips import ClipMaker
 from mjx_msk.train.windows import kind
 
@@ -43,8 +42,6 @@ PLACEMENT_M = 0.01
 TRIALS = "trials"
 #: Clips that are shorter say nothing, s.
 _SHORTEST_S = 0.2
-
-OnStage = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,17 +124,6 @@ def evaluate(
     return results
 
 
-def _hashes(listed: Listed) -> list[str]:
-    try:
-        return [file_sha256(path) for path in listed.files]
-    except OSError as error:
-        raise MskError(
-            f"cannot be read: {error.strerror}.",
-            where=str(error.filename),
-            remedy="Check the file.",
-        ) from error
-
-
 def _earlier(path: Path) -> dict[str, Row]:
     """Return a trial's answers of earlier runs by their keys; a damaged file holds none."""
     try:
@@ -156,7 +142,7 @@ def _rows(
         plan.people and trial.person not in plan.people
     ):
         return [], False
-    known, common = _earlier(path), [VERSION, listed.name, plan.longest_s, *_hashes(listed)]
+    known, common = _earlier(path), [VERSION, listed.name, plan.longest_s, *listed.hashes().items()]
     views = (None,) if plan.video else plan.seeds
     keys: dict[tuple[int | None, str], str] = {}
     for view_of in views:

@@ -7,6 +7,7 @@ import numpy as np
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.model import Model
+from mjx_msk.motion import on_lines
 
 
 class Truth(NamedTuple):
@@ -30,9 +31,7 @@ def truth_of(clip: Clip, model: Model, time: np.ndarray) -> Truth:
     own = np.arange(len(clip)) / RATE_HZ
 
     def between(values: np.ndarray) -> np.ndarray:
-        flat = np.asarray(values, float).reshape(len(clip), -1)
-        found = np.column_stack([np.interp(time, own, column) for column in flat.T])
-        return found.reshape(len(time), *values.shape[1:])
+        return on_lines(own, np.asarray(values, float), time)
 
     return Truth(
         model=model,

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from mjx_msk.compile import write_xml
 from mjx_msk.errors import missing_extra
-from mjx_msk.export.playback import Playback, played_free
+from mjx_msk.export.playback import Played, played_free
 from mjx_msk.export.take import Take
 from mjx_msk.files import replacing
 
@@ -55,7 +55,7 @@ def write(take: Take, path: Path) -> list[Path]:
     return [path, model]
 
 
-def _poses(play: Playback, bones: list[int], ends: list[str]) -> dict[str, np.ndarray]:
+def _poses(play: Played, bones: list[int], ends: list[str]) -> dict[str, np.ndarray]:
     """Return the arrays of a clip, time first."""
     root = int(play.mj.jnt_bodyid[0])
     turn = Rotation.from_quat(play.xquat[:, root], scalar_first=True).as_matrix()

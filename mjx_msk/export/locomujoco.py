@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.compile import write_xml
-from mjx_msk.export.playback import Playback, played_free
+from mjx_msk.export.playback import Played, played_free
 from mjx_msk.export.take import Take
 from mjx_msk.files import replacing
 
@@ -37,7 +37,7 @@ def write(take: Take, path: Path) -> list[Path]:
     return [path, model, extras]
 
 
-def arrays(play: Playback, rate_hz: float) -> dict[str, Any]:
+def arrays(play: Played, rate_hz: float) -> dict[str, Any]:
     """Return the arrays of a trajectory: of the motion in float32, as LocoMuJoCo keeps them."""
     mj = play.mj
     found: dict[str, Any] = {name: getattr(play, name).astype(np.float32) for name in _DATA}

@@ -11,7 +11,7 @@ from mjx_msk.errors import MskError
 from mjx_msk.export.take import Take
 
 
-class Playback(NamedTuple):
+class Played(NamedTuple):
     """Where the bodies and sites of a model are along a motion; world axes, m, rad, s."""
 
     mj: mujoco.MjModel
@@ -36,10 +36,10 @@ class Playback(NamedTuple):
         return self.cvel[..., 3:] + np.cross(self.angular_velocity, arm)
 
 
-def play(mj: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Playback:
+def play(mj: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Played:
     """Return the kinematics of a motion ``qpos`` (T, nq), ``qvel`` (T, nv)."""
     data = mujoco.MjData(mj)
-    found: dict[str, list[np.ndarray]] = {name: [] for name in Playback._fields[3:]}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in Played._fields[3:]}
     for position, velocity in zip(qpos, qvel, strict=True):
         data.qpos[:], data.qvel[:] = position, velocity
         mujoco.mj_kinematics(mj, data)
@@ -47,15 +47,15 @@ def play(mj: mujoco.MjModel, qpos: np.ndarray, qvel: np.ndarray) -> Playback:
         mujoco.mj_comVel(mj, data)
         for name, values in found.items():
             values.append(getattr(data, name).copy())
-    return Playback(mj, qpos, qvel, **{name: np.array(values) for name, values in found.items()})
+    return Played(mj, qpos, qvel, **{name: np.array(values) for name, values in found.items()})
 
 
-def played(take: Take) -> Playback:
+def played(take: Take) -> Played:
     """Return the kinematics of a take on its own model."""
     return play(take.mj, take.motion.qpos, take.motion.qvel)
 
 
-def played_free(take: Take) -> tuple[Playback, mujoco.MjSpec]:
+def played_free(take: Take) -> tuple[Played, mujoco.MjSpec]:
     """Return the kinematics of a take on its model with a free root, and that model.
 
     The free joint's speeds are MuJoCo's: velocity in world axes, angular velocity in the body's.

@@ -12,6 +12,7 @@ import numpy as np
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.proposal import FRAMES, GROUP, hat, padded, strided, windows_of
 from mjx_msk.model import Model
+from mjx_msk.motion import on_lines
 from mjx_msk.nets.idt import IDT, Kinetics, observe
 
 
@@ -20,7 +21,6 @@ class LearnedKinetics(NamedTuple):
 
     tau: np.ndarray  #: (T, n) N m, 0 at the root
     loads: FootLoads
-    contact: np.ndarray  #: (T, 2) 0..1, chance that the foot is loaded
 
 
 @jax.jit
@@ -47,11 +47,11 @@ def learned_kinetics(
     step = dt * (frames[1] - frames[0]) if len(frames) > 1 else dt
     count = len(frames)
     total = np.zeros(count)
-    sums = [np.zeros((count, *shape)) for shape in ((model.n,), (2, 3), (2, 3), (2, 3), (2,))]
+    sums = [np.zeros((count, *shape)) for shape in ((model.n,), (2, 3), (2, 3), (2, 3))]
     for start in range(0, len(windows), GROUP):
         group = windows[start : start + GROUP]
         index = np.stack([padded(w) for w in [*group, *[group[0]] * (GROUP - len(group))]])
-        known = np.arange(FRAMES) < np.array([len(windows[0])] * GROUP)[:, None]
+        known = np.tile(np.arange(FRAMES) < len(windows[0]), (GROUP, 1))
         moved = [jnp.asarray(x[frames[index]], jnp.float32) for x in (q, qd, qdd)]
         found = _kinetics(idt, model, *moved, step, known, jnp.float32(height_m))
         for i, window in enumerate(group):
@@ -60,22 +60,15 @@ def learned_kinetics(
             force = np.asarray(found.force[i, : len(window)], float)
             values = (
                 found.tau[i], force, force[..., 2:] * found.cop[i, : len(window)],
-                found.moment[i], jax.nn.sigmoid(found.contact[i]),
+                found.moment[i],
             )  # fmt: skip
             for place, value in zip(sums, values, strict=True):
                 own = np.asarray(value, float)[: len(window)]
                 place[window] += weight.reshape(-1, *[1] * (own.ndim - 1)) * own
-    tau, force, pressed, moment, contact = (
-        _every(frames, s / total.reshape(-1, *[1] * (s.ndim - 1)), len(q)) for s in sums
+    tau, force, pressed, moment = (
+        on_lines(frames, s / total.reshape(-1, *[1] * (s.ndim - 1)), np.arange(len(q)))
+        for s in sums
     )
     # where a foot is, weighted by how it is loaded
     cop = np.where(force[..., 2:] > 1.0, pressed / np.maximum(force[..., 2:], 1.0), np.nan)
-    return LearnedKinetics(tau, FootLoads(force, cop, moment), contact)
-
-
-def _every(frames: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Return values (len(frames), ...) at all of ``count`` frames, straight lines between."""
-    flat = values.reshape(len(values), -1)
-    at = np.arange(count)
-    full = np.column_stack([np.interp(at, frames, column) for column in flat.T])
-    return full.reshape(count, *values.shape[1:])
+    return LearnedKinetics(tau, FootLoads(force, cop, moment))

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk.errors import MskError
-from mjx_msk.motion import Motion
+from mjx_msk.motion import Motion, on_lines
 from mjx_msk.report.style import SIDE_COLOURS, rgb
 
 #: A force of one body weight is an arrow of this length, m.
@@ -120,7 +120,7 @@ class Playback:
 
     def between(self, values: np.ndarray, time: float) -> np.ndarray:
         """Return the row of values (T, ...) at a time (s from the start), on straight lines."""
-        return _on_lines(self.motion.time, values, np.array([self.motion.time[0] + time]))[0]
+        return on_lines(self.motion.time, values, np.array([self.motion.time[0] + time]))[0]
 
     def arrows(self, time: float) -> list[Arrow]:
         """Return the forces of the ground at a time, s from the start."""
@@ -241,21 +241,10 @@ def sampled(motion: Motion, times: np.ndarray) -> Motion:
     nearest = np.abs(motion.time[:, None] - times[None]).argmin(axis=0)
     arrays = motion.arrays()
     taken = {
-        name: _on_lines(motion.time, value, times) if name in _SMOOTH else value[nearest]
+        name: on_lines(motion.time, value, times) if name in _SMOOTH else value[nearest]
         for name, value in arrays.items()
     }
     return motion.replace(**taken | {"time": times})
-
-
-def _on_lines(time: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return values (T, ...) at the wanted times (S,), on straight lines; held at the ends."""
-    after = np.clip(np.searchsorted(time, wanted), 1, max(len(time) - 1, 1))
-    if len(time) == 1:
-        return np.repeat(values, len(wanted), axis=0)
-    before = after - 1
-    share = np.clip((wanted - time[before]) / (time[after] - time[before]), 0.0, 1.0)
-    share = share.reshape(-1, *[1] * (values.ndim - 1))
-    return (1 - share) * values[before] + share * values[after]
 
 
 def _recording(motion: Motion, folder: Path) -> Path | None:

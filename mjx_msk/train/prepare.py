@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mjx_msk.cache import file_sha256
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.listing import Listed
 from mjx_msk.data.records import VERSION, Contents
 from mjx_msk.data.writing import Writer
 from mjx_msk.engines import DONE, KEPT, Engine, OnStage, Outcome, Progress, Task, run_all
-from mjx_msk.errors import MskError
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.resources import DEFAULT_MODEL, asset
 from mjx_msk.runtime import enable_compilation_cache
@@ -45,7 +45,7 @@ def prepare(
         coordinate_names=maker.generic.layout.coordinate_names,
         landmark_names=maker.landmark_names,
         segments=tuple(SEGMENTS),
-        model_sha256=_sha256(asset(DEFAULT_MODEL)),
+        model_sha256=file_sha256(asset(DEFAULT_MODEL)),
     )
     with Writer(out, contents) as writer:
 
@@ -69,8 +69,8 @@ def clips_of(
     ``earlier`` is the key of the clips that the records hold; nothing is made where it still fits.
     """
     name = _name(listed)
-    sources = {path.name: _sha256(path) for path in listed.files}
-    key = _key(name, sources, _sha256(asset(DEFAULT_MODEL)), variants, seed)
+    sources = listed.hashes()
+    key = _key(name, sources, file_sha256(asset(DEFAULT_MODEL)), variants, seed)
     if key == earlier:
         return KEPT, None
     on_stage("making clips", 0, 0)
@@ -98,16 +98,6 @@ def _key(name: str, sources: Mapping[str, str], model_hash: str, variants: int, 
     """Return a hash of all that a trial's clips depend on."""
     parts = [VERSION, METHOD, model_hash, variants, seed, name, sorted(sources.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise MskError(
-            f"cannot be read: {error.strerror or error}.", where=str(path), remedy="Check the file."
-        ) from error
 
 
 def table(clips: Iterable[Clip]) -> list[str]:
