@@ -27,7 +27,9 @@ from walking import (
 
 from mjx_msk.fit.balance import central_differences
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
+from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.fit.sighting import Sighting, sight
+from mjx_msk.fit.stature import Stature
 from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.fit.video import VideoFit, fit_video, refine
 from mjx_msk.model import Model
@@ -141,6 +143,13 @@ def test_the_model_gets_the_stature_that_was_given(across, body):
     fit = across.fit
     own = Body(scaled_spec(generic_spec(), fit.base, fit.log_segments, None), body.names)
     assert own.stature() == pytest.approx(body.stature(), abs=0.02)
+
+
+def test_stature_follows_from_segments_as_in_the_scaled_model(generic, body):
+    segments = np.linspace(-0.06, 0.06, len(SEGMENTS))
+    height, _ = Stature.of(generic).at(generic, 1.03, segments)
+    own = Body(scaled_spec(generic_spec(), 1.03, segments, None), body.names)
+    assert height == pytest.approx(own.stature(), abs=2e-3)
 
 
 def standing_share(case: Found, body: Body) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -16,13 +17,14 @@ import numpy as np
 import pytest
 from flax import nnx
 from made_records import write_records
+from walking import Body
 
 from mjx_msk.data import camera_noise
-from mjx_msk.data.landmark_tree import HIPS
+from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
 from mjx_msk.data.records import Records
 from mjx_msk.data.virtual_camera import view
 from mjx_msk.errors import MskError
-from mjx_msk.fit.subject import generic_spec
+from mjx_msk.fit.subject import generic_spec, scaled_spec
 from mjx_msk.model import Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDTConfig, Kinetics
@@ -30,8 +32,8 @@ from mjx_msk.nets.ikt import IKT, IKTConfig
 from mjx_msk.nets.shipped import FILES, networks_in
 from mjx_msk.nets.weights import load_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
-from mjx_msk.train.loop import METRICS, Trainer, rollout_frames, scene, train
-from mjx_msk.train.objective import silent
+from mjx_msk.train.loop import METRICS, Trainer, ordered, rollout_frames, scene, train
+from mjx_msk.train.objective import silent, varied
 from mjx_msk.train.windows import Windows
 
 SMALL = {
@@ -144,6 +146,36 @@ def test_a_silent_pose_network_says_what_is_there(records):
     np.testing.assert_allclose(
         size, np.linalg.norm(x - x[:, HIPS].mean(axis=1, keepdims=True), axis=-1), atol=1e-3
     )
+
+
+def test_varied_people_stand_as_their_new_bodies_do(records):
+    """Against the scaled model in C MuJoCo: landmarks, soles' height, stature."""
+    clip = next(c for c in Records(records) if c.split == "train")
+    columns = [Records(records).contents.landmark_names.index(name) for name in LANDMARKS]
+    batch = Windows([ordered(clip, columns)], 6, (1,)).draw(0, 0, 2)
+    config = TrainConfig(
+        data=records, out=records, pose_variation=0.3, segment_variation=0.7, pace_variation=0.2
+    )
+    keys = jax.random.split(jax.random.key(2), 2)
+    new = jax.jit(jax.vmap(partial(varied, scene(), config)))(keys, batch)
+    assert np.all(np.abs(np.log(new.dt / batch.dt)) <= 0.2 + 1e-6)
+    assert not np.allclose(new.dt, batch.dt)
+    assert np.abs(new.q[0, :, 6:] - batch.q[0, :, 6:]).max() > np.deg2rad(3)
+    names = Records(records).contents.coordinate_names
+
+    def body(w, i: int) -> Body:
+        return Body(scaled_spec(generic_spec(), float(w.base[i]), w.log_segments[i], None), names)
+
+    for i in range(2):
+        before, after = body(batch, i), body(new, i)
+        at = after.landmarks_at(np.asarray(new.q[i]))
+        expected = np.stack([at[name] for name in LANDMARKS], axis=1)
+        np.testing.assert_allclose(new.landmarks[i], expected, atol=2e-3)
+        lowest = [b.sole_points(np.asarray(w.q[i]))[..., 2].reshape(6, -1).min(axis=1)
+                  for b, w in ((before, batch), (after, new))]  # fmt: skip
+        np.testing.assert_allclose(*lowest, atol=4e-3)  # spheres' radii are left as they are
+        ratio = after.stature() / before.stature()
+        assert ratio == pytest.approx(float(new.height[i] / batch.height[i]), abs=5e-3)
 
 
 # --- the simulation in the loss --------------------------------------------------------------

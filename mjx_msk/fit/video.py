@@ -21,8 +21,9 @@ from mjx_msk.fit.observation import ImageObservation, first_guess, upright
 from mjx_msk.fit.points import Points, points
 from mjx_msk.fit.proposal import Proposal
 from mjx_msk.fit.root import root_pose, shifted
-from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, VERTEX_SITE, segment_spread
+from mjx_msk.fit.scaling import GENERIC_HEIGHT_M, SEGMENTS, segment_spread
 from mjx_msk.fit.solver import Term, gauss_newton
+from mjx_msk.fit.stature import Stature
 from mjx_msk.model import ROOT_COORDINATES, Model
 
 #: Standard deviation of the stature that a model's segments add up to, m.
@@ -74,7 +75,8 @@ class _Problem:
     belt: np.ndarray  #: (2,) m/s, how the ground moves
     touch: np.ndarray  #: (T, c) what surely stands
     push: np.ndarray  #: (T, c) what might push
-    proposal: Proposal | None = None  #: what the networks say, in the place of habits
+    stature: Stature | None = None  #: how it follows from the segments, where they are unknown
+    proposal: Proposal | None = None  #: what the networks say, beside habits
     forces: np.ndarray | None = None  #: (T, c, 3) N, where the laws of motion take part
 
     @property
@@ -93,9 +95,7 @@ class _Problem:
         return tilt @ self.rotation, np.array([0.0, 0.0, height])
 
     def points(self, q: np.ndarray, g: np.ndarray) -> Points:
-        return points(
-            self.model, self.base, q, g[: self.segments], fitted_sites(self.model, self.seen)
-        )
+        return points(self.model, self.base, q, g[: self.segments], np.array(self.seen.sites))
 
     def soles(self, p: Points) -> slice:
         """Return where the contact spheres lie among the points."""
@@ -138,21 +138,19 @@ class _Problem:
         habit = habits(self.model)
         bounds = np.asarray(self.model.q_range, float)
         bounds[:ROOT_COORDINATES] = (-np.inf, np.inf)
-        return [
-            self._belief_term(q, g),
+        found = [
+            terms.prior(q, habit.mean, habit.spread, self.time_weight),
             terms.limits(q, bounds, np.full(q.shape[1], LIMIT_SPREAD)),
             terms.smoothness(q, self.seen.dt, habit.jerk, self.time_weight),
             self._size_term(q, g),
         ]
+        if self.proposal is not None:
+            found.append(self._proposal_term(self.proposal, q, g))
+        return found
 
-    def _belief_term(self, q: np.ndarray, g: np.ndarray) -> Term:
-        """Coordinates near what the networks say, else near habits."""
-        habit = habits(self.model)
-        if self.proposal is None:
-            return terms.prior(q, habit.mean, habit.spread, self.time_weight)
-        told = self.proposal
-        held = np.array(self.model.layout.locked)
-        spread = np.where(held, habit.spread, np.maximum(told.std, 1e-3))
+    def _proposal_term(self, told: Proposal, q: np.ndarray, g: np.ndarray) -> Term:
+        """Coordinates near what the networks say; locked ones are left to habits."""
+        spread = np.where(np.array(self.model.layout.locked), np.inf, np.maximum(told.std, 1e-3))
         weight = float(np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt)))
         near = terms.prior(q, told.q, spread, weight)
         by_g = np.zeros((*q.shape, len(g)))
@@ -169,10 +167,8 @@ class _Problem:
         if self.proposal is not None:
             usual[:k] = self.proposal.log_segments[:k]
         residual, J = (g - usual) * own, np.diag(own)
-        if k:
-            stature, by_segment = _stature(
-                self.model, self.base, g[:k], fitted_sites(self.model, self.seen)
-            )
+        if self.stature is not None:
+            stature, by_segment = self.stature.at(self.model, self.base, g[:k])
             row = np.concatenate([by_segment, np.zeros(_CAMERA_UNKNOWNS)]) / _STATURE_SPREAD_M
             residual = np.append(residual, (stature - self.height_m) / _STATURE_SPREAD_M)
             J = np.vstack([J, row])
@@ -233,23 +229,6 @@ def _plausible(log_segments: np.ndarray) -> np.ndarray:
     return np.clip(log_segments, -most, most)
 
 
-def fitted_sites(model: Model, seen: ImageObservation) -> np.ndarray:
-    """Return the sites that a fit needs: the landmarks seen and, last, the top of the head."""
-    return np.append(seen.sites, model.layout.site_index[VERTEX_SITE])
-
-
-def _stature(
-    model: Model, base: float, log_segments: np.ndarray, sites: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Return the standing height of the scaled model, m, and its slope by the segments (k,)."""
-    p = points(model, base, np.zeros((1, model.n)), log_segments, sites)
-    vertex = len(sites) - 1
-    sole = len(sites) + int(np.argmin(p.position[0, len(sites) : -1, 2]))
-    radius = float(model.contact_radius[sole - len(sites)])
-    height = p.position[0, vertex, 2] - p.position[0, sole, 2] + radius
-    return float(height), p.by_scale[0, vertex, 2] - p.by_scale[0, sole, 2]
-
-
 def _confidence(observed: list[Term], spread: np.ndarray) -> np.ndarray:
     """Return how far the observations narrow each coordinate: 1 - variance after / before."""
     before = np.where(np.isfinite(spread), spread, 1.0) ** 2
@@ -287,7 +266,8 @@ def fit_video(
         depth = np.maximum(place @ rotation[2], _NEAREST_M)
     problem = _Problem(
         model=model, seen=observation, config=config, rotation=rotation, depth=depth, base=base,
-        height_m=height_m, segments=len(SEGMENTS), belt=np.array([-treadmill_m_s, 0.0]),
+        height_m=height_m, segments=len(SEGMENTS), stature=Stature.of(model),
+        belt=np.array([-treadmill_m_s, 0.0]),
         touch=np.zeros((len(q), len(model.contact_radius))),
         push=np.zeros((len(q), len(model.contact_radius))), proposal=proposal,
     )  # fmt: skip

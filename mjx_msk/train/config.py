@@ -62,6 +62,10 @@ class TrainConfig:
     """Largest standard deviation of random changes of joint angles, rad."""
     size_variation: float = 0.05
     """Standard deviation of a person's size (log), beside the recorded one."""
+    segment_variation: float = 0.3
+    """Random changes of segments' lengths, in the spreads between people."""
+    pace_variation: float = 0.22
+    """A window runs at most this much (log) faster or slower."""
     placement_m: float = 0.01
     """Landmarks lie this far from where the model has them, in every clip elsewhere."""
     rollout_frames: tuple[int, ...] = (1, 2, 4)

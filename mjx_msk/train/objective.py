@@ -11,7 +11,7 @@ from mjx_msk.data.augment import ClipArrays, mirrored
 from mjx_msk.data.camera_noise import CameraNoise, Field
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.data.virtual_camera import View, view
-from mjx_msk.fit.scaling import segment_matrix, segment_spread, stretched
+from mjx_msk.fit.scaling import VERTEX_SITE, segment_matrix, segment_spread, stretched
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDT, Kinetics, Moving, observe
@@ -122,14 +122,15 @@ def kinematic_losses(
 
 
 def varied(scene: Scene, config: TrainConfig, key: jax.Array, w: Window) -> Window:
-    """Return a window with other joint angles and another size: more people than were recorded.
+    """Return a window with other joint angles, size and pace: more people than were recorded.
 
     Angles change by waves and by a constant, within their limits; each frame's lowest sole stays as
-    high. Only what the inverse kinematics looks at changes.
+    high. Time as a whole runs faster or slower. Only what the inverse kinematics looks at changes:
+    forces would be others.
     """
-    if not config.pose_variation and not config.size_variation:
+    if not (config.pose_variation or config.size_variation or config.pace_variation):
         return w
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 6)
     amount = config.pose_variation * jax.random.uniform(keys[0])
     model, free = scene.model, movable(scene.model)
     waved, _, _ = shaken(keys[1], amount, w)
@@ -139,21 +140,31 @@ def varied(scene: Scene, config: TrainConfig, key: jax.Array, w: Window) -> Wind
     inside = jnp.clip(joints, jnp.minimum(low, w.q[:, free]), jnp.maximum(high, w.q[:, free]))
     q = w.q.at[:, free].set(inside)
     larger = jnp.exp(config.size_variation * jax.random.normal(keys[3]))
-    spread = 0.3 * jnp.asarray(segment_spread(), q.dtype)
+    spread = config.segment_variation * jnp.asarray(segment_spread(), q.dtype)
     segments = w.log_segments + spread * jax.random.normal(keys[4], w.log_segments.shape)
     base, height = w.base * larger, w.height * larger
-    before = stretch(model, scene.factors(w.base, w.log_segments))
-    after = stretch(model, scene.factors(base, segments))
 
     def lowest(body: Model, q: jax.Array) -> jax.Array:
         return jax.vmap(lambda q_t: pose(body, q_t).contacts[:, 2].min())(q)
 
+    def stature(log_segments: jax.Array) -> jax.Array:
+        standing = pose(stretch(model, scene.factors(w.base, log_segments)), model.q_default)
+        top = standing.sites[model.layout.site_index[VERTEX_SITE], 2]
+        return top - standing.contacts[:, 2].min()
+
+    # the height told stays the body's
+    segments -= jnp.log(stature(segments) / stature(w.log_segments))
+    before = stretch(model, scene.factors(w.base, w.log_segments))
+    after = stretch(model, scene.factors(base, segments))
     rotation, position = root_frame(model, q)
     up = lowest(before, w.q) - lowest(after, q)
     position = position.at[:, 2].add(up)
     q = q.at[:, :ROOT_COORDINATES].set(root_coordinates(model, rotation, position))
     landmarks = jax.vmap(lambda q_t: marker_positions(after, q_t, np.array(scene.sites)))(q)
-    return w._replace(q=q, landmarks=landmarks, base=base, height=height, log_segments=segments)
+    slower = jnp.exp(config.pace_variation * jax.random.uniform(keys[5], minval=-1.0))
+    return w._replace(
+        dt=w.dt * slower, q=q, landmarks=landmarks, base=base, height=height, log_segments=segments
+    )  # fmt: skip
 
 
 def silent(noise: CameraNoise) -> CameraNoise:
