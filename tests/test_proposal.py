@@ -11,8 +11,9 @@ from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
 from mjx_msk.errors import MskError
 from mjx_msk.fit.learned import learned_kinetics
 from mjx_msk.fit.observation import ImageObservation, landmark_sites
-from mjx_msk.fit.proposal import FRAMES, propose, windows_of
+from mjx_msk.fit.proposal import propose
 from mjx_msk.fit.root import root_pose, turned
+from mjx_msk.fit.windows import FRAMES, windows_of
 from mjx_msk.model import ROOT_COORDINATES, Model
 from mjx_msk.nets import shipped as shipping
 from mjx_msk.nets.idt import IDT, IDTConfig

@@ -1,7 +1,4 @@
-"""What the inverse dynamics network says of a whole motion.
-
-The network was trained on short windows; ``fit.proposal`` says how they cover a clip.
-"""
+"""What the inverse dynamics network says of a whole motion."""
 
 from typing import NamedTuple
 
@@ -10,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.fit.ground_forces import FootLoads
-from mjx_msk.fit.proposal import FRAMES, GROUP, hat, padded, strided, windows_of
+from mjx_msk.fit.windows import FRAMES, blended, in_groups, padded, strided, windows_of
 from mjx_msk.model import Model
 from mjx_msk.motion import on_lines
 from mjx_msk.nets.idt import IDT, Kinetics, observe
@@ -45,30 +42,20 @@ def learned_kinetics(
     frames = strided(len(q), dt)
     windows = windows_of(len(frames))
     step = dt * (frames[1] - frames[0]) if len(frames) > 1 else dt
-    count = len(frames)
-    total = np.zeros(count)
-    sums = [np.zeros((count, *shape)) for shape in ((model.n,), (2, 3), (2, 3), (2, 3))]
-    for start in range(0, len(windows), GROUP):
-        group = windows[start : start + GROUP]
-        index = np.stack([padded(w) for w in [*group, *[group[0]] * (GROUP - len(group))]])
-        known = np.tile(np.arange(FRAMES) < len(windows[0]), (GROUP, 1))
-        moved = [jnp.asarray(x[frames[index]], jnp.float32) for x in (q, qd, qdd)]
-        found = _kinetics(idt, model, *moved, step, known, jnp.float32(height_m))
-        for i, window in enumerate(group):
-            weight = hat(len(window))
-            total[window] += weight
-            force = np.asarray(found.force[i, : len(window)], float)
-            values = (
-                found.tau[i], force, force[..., 2:] * found.cop[i, : len(window)],
-                found.moment[i],
-            )  # fmt: skip
-            for place, value in zip(sums, values, strict=True):
-                own = np.asarray(value, float)[: len(window)]
-                place[window] += weight.reshape(-1, *[1] * (own.ndim - 1)) * own
-    tau, force, pressed, moment = (
-        on_lines(frames, s / total.reshape(-1, *[1] * (s.ndim - 1)), np.arange(len(q)))
-        for s in sums
-    )
+
+    def run(group: list[np.ndarray]) -> Kinetics:
+        index = frames[np.stack([padded(window) for window in group])]
+        known = np.stack([np.arange(FRAMES) < len(window) for window in group])
+        moved = [jnp.asarray(x[index], jnp.float32) for x in (q, qd, qdd)]
+        return _kinetics(idt, model, *moved, step, known, jnp.float32(height_m))
+
+    found = in_groups(run, windows)
+
+    def through(values: np.ndarray) -> np.ndarray:
+        return on_lines(frames, blended(windows, values), np.arange(len(q)))
+
+    force, moment = through(found.force), through(found.moment)
+    pressed = through(found.force[..., 2:] * found.cop)
     # where a foot is, weighted by how it is loaded
     cop = np.where(force[..., 2:] > 1.0, pressed / np.maximum(force[..., 2:], 1.0), np.nan)
-    return LearnedKinetics(tau, FootLoads(force, cop, moment))
+    return LearnedKinetics(through(found.tau), FootLoads(force, cop, moment))

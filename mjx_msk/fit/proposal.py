@@ -1,7 +1,6 @@
 """What the networks propose for a whole clip, in the world of the fit.
 
-The inverse kinematics was trained on short windows. Windows that overlap by half cover the clip and
-are blended, so that there is no seam; the world is that of ``fit.observation.upright``.
+The world is that of ``fit.observation.upright``.
 """
 
 from dataclasses import dataclass
@@ -15,14 +14,10 @@ from scipy.interpolate import make_interp_spline
 
 from mjx_msk.fit.observation import ImageObservation, upright
 from mjx_msk.fit.root import root_pose, with_root_pose
+from mjx_msk.fit.windows import FRAMES, STEP_S, blended, in_groups, padded, strided, windows_of
 from mjx_msk.model import Model
 from mjx_msk.nets.ikt import IKT, Kinematics
 from mjx_msk.nets.sight import Sight, look
-
-#: Windows as in training: so many frames about so far apart, s.
-FRAMES, STEP_S = 40, 1.0 / 30.0
-#: Windows go through a network in groups of this many.
-GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,71 +48,29 @@ def propose(ikt: IKT, model: Model, seen: ImageObservation, height_m: float) -> 
     """
     frames = strided(len(seen.time), seen.dt)
     windows = windows_of(len(frames))
-    found, level = _in_groups(ikt, model, seen, height_m, [frames[w] for w in windows])
-    world_from_camera = upright(seen).T
-    shape = (len(frames), model.n)
-    total, joints, std = np.zeros((len(frames), 1)), np.zeros(shape), np.zeros(shape)
-    turns, places = np.zeros((len(frames), 3, 3)), np.zeros((len(frames), 3))
-    for i, window in enumerate(windows):
-        count = len(window)
-        weight = hat(count)[:, None]
-        turn = world_from_camera @ np.asarray(level[i], float).T
-        q = np.asarray(found.q[i, :count], float)
-        rotation, position = root_pose(model, q)
-        total[window] += weight
-        joints[window] += weight * q
-        std[window] += weight * found.std[i, :count]
-        turns[window] += weight[..., None] * (turn @ rotation)
-        places[window] += weight * (position @ turn.T)
-    turns = _nearest_rotations(turns)
-    coarse = with_root_pose(model, joints / total, turns, places / total)
-    q = _resampled(frames, coarse, len(seen.time))
+
+    def run(group: list[np.ndarray]) -> tuple[Kinematics, jax.Array]:
+        rows = [_sight(seen, frames[window], height_m) for window in group]
+        sights = jax.tree.map(lambda *x: jnp.asarray(np.stack(x), jnp.float32), *rows)
+        return _kinematics(ikt, model, sights, seen.hips)
+
+    found, level = in_groups(run, windows)
+    rotation, position = root_pose(model, found.q.reshape(-1, model.n).astype(float))
+    turn = upright(seen).T @ level.swapaxes(1, 2).astype(float)
+    rotation = turn[:, None] @ rotation.reshape(len(windows), FRAMES, 3, 3)
+    position = np.einsum("wxy,wty->wtx", turn, position.reshape(len(windows), FRAMES, 3))
+    coarse = with_root_pose(
+        model, blended(windows, found.q), _nearest_rotations(blended(windows, rotation)),
+        blended(windows, position),
+    )  # fmt: skip
     share = np.array([seen.weight[frames[w]].sum() for w in windows]) + 1e-9
     share /= share.sum()
-    count = len(windows)  # the rest pads the last group
     return Proposal(
-        q=q,
-        std=_resampled(frames, std / total, len(seen.time), degree=1),
-        log_segments=share @ np.asarray(found.log_segments[:count], float),
-        camera_height=float(share @ np.asarray(found.camera_height[:count], float)),
+        q=_resampled(frames, coarse, len(seen.time)),
+        std=_resampled(frames, blended(windows, found.std), len(seen.time), degree=1),
+        log_segments=share @ found.log_segments.astype(float),
+        camera_height=float(share @ found.camera_height.astype(float)),
     )
-
-
-def strided(count: int, dt: float) -> np.ndarray:
-    """Return the frames of a clip, ``dt`` s apart, that a network looks at."""
-    return np.arange(0, count, max(1, round(STEP_S / dt)))
-
-
-def windows_of(count: int) -> list[np.ndarray]:
-    """Return the frames of each window: half of each is shared with the next."""
-    last = max(count - FRAMES, 0)
-    starts = sorted({*range(0, last, FRAMES // 2), last})
-    return [np.arange(s, min(s + FRAMES, count)) for s in starts]
-
-
-def padded(window: np.ndarray) -> np.ndarray:
-    """Return a window's frames, the last one repeated, at the length of all windows."""
-    return window[np.minimum(np.arange(FRAMES), len(window) - 1)]
-
-
-def hat(count: int) -> np.ndarray:
-    """Return weights that fall towards both ends of a window."""
-    inside = np.arange(count) + 0.5
-    return np.minimum(inside, count - inside) / count
-
-
-def _in_groups(
-    ikt: IKT, model: Model, seen: ImageObservation, height_m: float, windows: list[np.ndarray]
-) -> tuple[Kinematics, np.ndarray]:
-    """Return what the network says of each window, padded to one compiled shape."""
-    answers = []
-    for start in range(0, len(windows), GROUP):
-        group = windows[start : start + GROUP]
-        filled = [*group, *[group[0]] * (GROUP - len(group))]
-        rows = [_sight(seen, window, height_m) for window in filled]
-        sights = jax.tree.map(lambda *x: jnp.asarray(np.stack(x), jnp.float32), *rows)
-        answers.append(jax.tree.map(np.asarray, _kinematics(ikt, model, sights, seen.hips)))
-    return jax.tree.map(lambda *x: np.concatenate(x), *answers)
 
 
 def _sight(seen: ImageObservation, frames: np.ndarray, height_m: float) -> Sight:
