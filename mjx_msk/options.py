@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from mjx_msk.cache import file_sha256
 from mjx_msk.errors import MskError
@@ -10,14 +12,11 @@ from mjx_msk.errors import MskError
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user says about a recording.
+    """What the user says about a recording."""
 
-    Raises ``MskError`` for a value that no person or camera has and for a file that is not there.
-    """
-
-    height_m: float | None = None
+    height_m: Annotated[float | None, tyro.conf.arg(name="height")] = None
     """The person's height in metres. Needed unless a scaled model is given with markers."""
-    mass_kg: float | None = None
+    mass_kg: Annotated[float | None, tyro.conf.arg(name="mass")] = None
     """The person's mass in kilograms. Needed unless a scaled model is given with markers."""
     person: int | None = None
     """Which person to follow, 1 = the most complete track."""
@@ -36,9 +35,10 @@ class Options:
     treadmill: float = 0.0
     """Belt speed, m/s, of a person walking on a treadmill; negative for walking backwards."""
     learn: bool = True
-    """Let the learned networks take part in the estimate from a video."""
+    """Let the learned networks take part in the estimate from a video, beside the optimiser."""
 
     def __post_init__(self) -> None:
+        """Raise ``MskError`` for a value that nobody has and for a file that is not there."""
         for name, (flag, thing, low, high, remedy) in _LIMITS.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # NaN fails too

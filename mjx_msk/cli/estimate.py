@@ -1,6 +1,6 @@
 """``mjx-msk estimate`` and ``demo``: recordings into results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +22,9 @@ from mjx_msk.engines import (
     write_summary,
 )
 from mjx_msk.errors import MskError
+from mjx_msk.options import Options
 
 if TYPE_CHECKING:
-    from mjx_msk.options import Options
     from mjx_msk.pipeline import Estimate as Result
 
 OK, BAD_INPUT = 0, 2
@@ -38,28 +38,7 @@ class Estimate:
     """Videos, .trc files, or folders of them."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out")
     """Where the results go; a folder per recording where there are several."""
-    height: float | None = None
-    """The person's height in metres."""
-    mass: float | None = None
-    """The person's mass in kilograms."""
-    person: int | None = None
-    """Which person to follow; 1 is the most complete track."""
-    camera: Path | None = None
-    """Calibration file (.json or .toml): intrinsics, and gravity if known."""
-    fov_deg: float | None = None
-    """Field of view along the image's long side, where there is no calibration."""
-    pose_model: Path | None = None
-    """A MediaPipe pose landmarker .task file instead of the fetched one."""
-    model: Path | None = None
-    """Scaled model (.osim or compiled .xml) that the markers belong to."""
-    grf: Path | None = None
-    """Measured ground forces (.mot) instead of estimated ones."""
-    slow_motion: float = 1.0
-    """How many times slower than life the video plays."""
-    treadmill: float = 0.0
-    """Belt speed in m/s of a person walking on a treadmill; negative for walking backwards."""
-    learn: bool = True
-    """Let the learned networks take part; --no-learn leaves all to the optimiser."""
+    recording: Options = field(default_factory=Options)
     again: bool = False
     """Estimate again what is complete already."""
     engine: str = HERE
@@ -71,18 +50,12 @@ class Estimate:
 
     def run(self, terminal: Terminal) -> int:
         """Estimate every recording; one that fails does not stop the others."""
-        from mjx_msk.options import Options
         from mjx_msk.recordings import recordings
 
         if not self.sources:
             raise MskError("no recording was given.", remedy="Give a video, a .trc or a folder.")
-        options = Options(
-            height_m=self.height, mass_kg=self.mass, person=self.person, camera=self.camera,
-            fov_deg=self.fov_deg, pose_model=self.pose_model, model=self.model, grf=self.grf,
-            slow_motion=self.slow_motion, treadmill=self.treadmill, learn=self.learn,
-        )  # fmt: skip
         jobs = recordings(self.sources, self.out)
-        if len(jobs) > 1 and self.grf is not None:
+        if len(jobs) > 1 and self.recording.grf is not None:
             raise MskError(
                 f"one force file cannot belong to {len(jobs)} recordings.",
                 where="--grf",
@@ -93,7 +66,7 @@ class Estimate:
         outcomes = run_all(
             engine,
             estimate_one,
-            [Task(str(source), (source, out, options, self.again)) for source, out in jobs],
+            [Task(str(source), (source, out, self.recording, self.again)) for source, out in jobs],
             lambda outcome: _tell(terminal, outcome, folders[outcome.name]),
             terminal.progress,
         )
@@ -117,7 +90,6 @@ class Demo:
     def run(self, terminal: Terminal) -> int:
         """Estimate the demo: a man of 1.73 m and 70 kg crossing a beam."""
         from mjx_msk.cache import demo_video
-        from mjx_msk.options import Options
 
         options = Options(height_m=1.73, mass_kg=70.0)
         task = Task("demo", (demo_video(), self.out, options, self.again))
@@ -128,7 +100,7 @@ class Demo:
 
 
 def estimate_one(
-    source: Path, out: Path, options: "Options", again: bool, on_stage: OnStage
+    source: Path, out: Path, options: Options, again: bool, on_stage: OnStage
 ) -> tuple[str, "Result"]:
     """Estimate one recording: the work that engines do."""
     from mjx_msk.pipeline import estimate

@@ -196,15 +196,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     for name, plugin in plugin_commands().items():
         commands = commands | Annotated[plugin, tyro.conf.subcommand(name)]
-    command = tyro.cli(
-        commands,
-        prog="mjx-msk",
-        description="One camera in; motion, moments and ground forces out.",
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
     terminal = Terminal()
     try:
+        command = tyro.cli(
+            commands,
+            prog="mjx-msk",
+            description="One camera in; motion, moments and ground forces out.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
         with stoppable() as terminal.check:
             code = command.run(terminal)
     except MskError as error:
