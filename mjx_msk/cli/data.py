@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import OK, Terminal
 from mjx_msk.engines import DONE, FAILED, HERE, KEPT, SUMMARY, Outcome, find_engine, write_summary
 
 
@@ -63,4 +63,4 @@ class Data:
             f"{count[DONE]} trials prepared, {count[KEPT]} kept, {count[FAILED]} left out: "
             f"{self.out} ({SUMMARY})"
         )
-        return 0
+        return OK

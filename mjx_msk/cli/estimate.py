@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import BAD_INPUT, OK, Terminal
 from mjx_msk.engines import (
     DONE,
     FAILED,
@@ -26,8 +26,6 @@ from mjx_msk.options import Options
 
 if TYPE_CHECKING:
     from mjx_msk.pipeline import Estimate as Result
-
-OK, BAD_INPUT = 0, 2
 
 
 @dataclass(frozen=True, kw_only=True)

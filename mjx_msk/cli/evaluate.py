@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import OK, Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +72,4 @@ class Evaluate:
             f"{found.made} trials evaluated, {found.kept} kept, {len(found.skipped)} left out: "
             f"{self.out}"
         )
-        return 0
+        return OK

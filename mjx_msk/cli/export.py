@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import OK, Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Export:
         )  # fmt: skip
         for path in export_motion(self.folder, self.to, self.out, edits):
             terminal.say(f"Wrote {path}")
-        return 0
+        return OK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,4 +86,4 @@ class Import:
         for line in found.quality.get("warnings", []):
             terminal.say(line)
         terminal.say(f"Wrote {self.out}: {len(found)} frames at {found.rate_hz:.5g} Hz")
-        return 0
+        return OK

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import OK, Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,4 +58,4 @@ class Render:
                 lambda done, total: on_stage("drawing", done, total),
             )
         terminal.say(f"Wrote {self.out}")
-        return 0
+        return OK

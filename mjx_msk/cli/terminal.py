@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mjx_msk.engines import Outcome
     from mjx_msk.motion import Motion
 
+#: Exit codes.
+OK, BAD_INPUT, STOPPED = 0, 2, 130
 _PIPED_WIDTH = 120
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from mjx_msk.cli.terminal import Terminal
+from mjx_msk.cli.terminal import OK, Terminal
 
 #: Metrics that the progress line shows.
 _SHOWN = ("coordinates", "markers", "torques", "ground_forces", "forward_inverse")
@@ -43,4 +43,4 @@ class Train:
             weights = train(read_config(self.config), on_step)
         for path in weights:
             terminal.say(f"Weights: {path}")
-        return 0
+        return OK
