@@ -7,7 +7,7 @@ import numpy as np
 
 from mjx_msk.compile import compile_osim, scale_spec
 from mjx_msk.errors import MskError
-from mjx_msk.fit.scaling import body_factors
+from mjx_msk.fit.scaling import segment_matrix
 from mjx_msk.model import FOOT_BODIES, ROOT_COORDINATES, Model
 from mjx_msk.resources import DEFAULT_MODEL, asset
 
@@ -51,8 +51,6 @@ def scaled_spec(
     """
     if not len(log_segments):
         return spec if mass_kg is None else scale_spec(spec, {}, mass_kg)
-    model = Model.from_spec(spec)
-    factors, _ = body_factors(model, base, log_segments)
-    names = model.layout.body_names
-    by_body = {names[b]: np.asarray(factors[b], float).tolist() for b in range(1, len(names))}
-    return scale_spec(spec, by_body, mass_kg)
+    names = [body.name for body in spec.bodies if body.name != "world"]
+    factors = base * np.exp(segment_matrix(names) @ log_segments)
+    return scale_spec(spec, dict(zip(names, factors.tolist(), strict=True)), mass_kg)
