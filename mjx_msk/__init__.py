@@ -4,11 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mjx_msk.cache import demo_video as demo_video
     from mjx_msk.compile import compile_osim as compile_osim
     from mjx_msk.compile import to_xml as to_xml
     from mjx_msk.engines import Outcome as Outcome
     from mjx_msk.engines import attempt as attempt
     from mjx_msk.errors import MskError as MskError
+    from mjx_msk.export.exporting import Edits as Edits
+    from mjx_msk.export.exporting import export_motion as export_motion
     from mjx_msk.model import Model as Model
     from mjx_msk.motion import Motion as Motion
     from mjx_msk.options import Options as Options
@@ -20,6 +23,7 @@ __version__ = "0.1.0"
 
 #: The public names and their rooms, which are entered on the first use: JAX takes seconds to start.
 _ROOMS = {
+    "Edits": "export.exporting",
     "Estimate": "pipeline",
     "Model": "model",
     "Motion": "motion",
@@ -29,7 +33,9 @@ _ROOMS = {
     "Playback": "report.playback",
     "attempt": "engines",
     "compile_osim": "compile",
+    "demo_video": "cache",
     "estimate": "pipeline",
+    "export_motion": "export.exporting",
     "to_xml": "compile",
 }
 __all__ = [*_ROOMS, "__version__"]
