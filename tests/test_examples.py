@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import mjx_msk
+from mjx_msk.train.config import read_config
 
 FOLDER = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -48,6 +49,19 @@ def test_they_say_what_they_take(name):
     done = run(name, "--help", folder=FOLDER)
     assert (done.returncode, done.stderr) == (0, "")
     assert "usage:" in done.stdout
+
+
+def test_the_training_is_one_that_can_run(tmp_path):
+    tree = ast.parse((FOLDER / "train_on_your_data.py").read_text(encoding="utf-8"))
+    (text,) = (
+        node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONFIG"
+    )
+    (tmp_path / "config.toml").write_text(text.format(steps=7))
+    assert read_config(tmp_path / "config.toml").steps == 7
+    for name in ("train_ikt.toml", "train_idt.toml"):
+        assert read_config(FOLDER / name).steps > 1000
 
 
 def test_an_osim_goes_to_mujoco(tmp_path):
