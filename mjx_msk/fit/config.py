@@ -18,10 +18,9 @@ class FitConfig:
     marker_spread_m: float = 0.015
     """Error of a measured marker (skin motion and placement), m."""
     observation_rate_hz: float = 15.0
-    """Rate at which landmark errors are independent; faster footage adds no more information."""
-    proposal_rate_hz: float = 30.0
-    """Rate at which errors of the networks are independent: theirs last longer than landmarks'."""
-    proposal_robust_scale: float = 1.0
+    """Rate at which errors of landmarks, and of what networks make of them, are independent;
+    faster footage adds no more information."""
+    proposal_robust_scale: float = 0.8
     """What the networks say loses weight beyond this many of its standard deviations (Cauchy)."""
     robust_scale: float = 2.0
     """Residuals beyond this many standard deviations lose weight (Cauchy)."""

@@ -151,10 +151,9 @@ class _Problem:
     def _proposal_term(self, told: Proposal, q: np.ndarray, g: np.ndarray) -> Term:
         """Coordinates near what the networks say; locked ones are left to habits."""
         spread = np.where(np.array(self.model.layout.locked), np.inf, np.maximum(told.std, 1e-3))
-        weight = float(np.sqrt(min(1.0, self.config.proposal_rate_hz * self.seen.dt)))
-        near = terms.prior(q, told.q, spread, weight)
+        near = terms.prior(q, told.q, spread, self.time_weight)
         by_g = np.zeros((*q.shape, len(g)))
-        scale = self.config.proposal_robust_scale * weight
+        scale = self.config.proposal_robust_scale * self.time_weight
         return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=scale)
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
@@ -163,10 +162,7 @@ class _Problem:
         known = self.seen.gravity_known
         tilt = _KNOWN_GRAVITY_SPREAD if known else self.config.gravity_spread_rad
         own = np.concatenate([1.0 / segment_spread()[:k], [0.0], [1.0 / tilt] * 2])
-        usual = np.zeros(len(g))
-        if self.proposal is not None:
-            usual[:k] = self.proposal.log_segments[:k]
-        residual, J = (g - usual) * own, np.diag(own)
+        residual, J = g * own, np.diag(own)
         if self.stature is not None:
             stature, by_segment = self.stature.at(self.model, self.base, g[:k])
             row = np.concatenate([by_segment, np.zeros(_CAMERA_UNKNOWNS)]) / _STATURE_SPREAD_M
