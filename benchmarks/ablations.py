@@ -1,9 +1,9 @@
-"""What the parts of the method are worth: short trainings that lack one of them, and their errors.
+"""What the parts of the method are worth: trainings that lack one of them, and their errors.
 
-    python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 600] [--only train|evaluate]
+    python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 600] [--parts PART ...]
 
 RECORDS are those of docs/records.md, DATA the folder that they were made from. All trainings are as
-long as the one that they are compared with, and shorter than that of the shipped weights. The
+long as the one that they are compared with: that of the shipped weights, or one of ``--steps``. The
 middle 3 s of every clip of the people of validation are seen by the first virtual camera. Goes on
 where it was stopped.
 """
@@ -19,6 +19,7 @@ from mjx_msk.evaluation.methods import Kit, Outcome
 from mjx_msk.evaluation.run import Plan, evaluate
 from mjx_msk.evaluation.table import groups, means
 from mjx_msk.fit.config import FitConfig
+from mjx_msk.resources import asset
 from mjx_msk.runtime import enable_compilation_cache
 from mjx_msk.train.config import TrainConfig, read_config
 from mjx_msk.train.loop import train
@@ -30,7 +31,7 @@ TRAINED: dict[str, tuple[str, dict]] = {
     "ikt without the camera's noise": ("ikt", {"noise": False}),
     "ikt on single frames": ("ikt", {"blocks": 0}),
     "idt": ("idt", {}),
-    "idt without forward-inverse": ("idt", {"forward_inverse": 0.0}),
+    "idt without forward-inverse": ("idt", {"forward_inverse": 0.0, "rollout_share": 0.0}),
 }
 #: What is compared: which two networks, and the methods that use them.
 COMPARED: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -50,9 +51,10 @@ def without_dynamics(kit: Kit, seen, height_m: float, mass_kg: float) -> Outcome
     return methods.followed(kit, seen, height_m, mass_kg, kit.networks, FitConfig(balance_rounds=0))
 
 
-def config_of(name: str, records: Path, out: Path, steps: int) -> TrainConfig:
+def config_of(name: str, records: Path, out: Path, steps: int | None) -> TrainConfig:
     network, changes = TRAINED[name]
     config = read_config(EXAMPLES / f"train_{network}.toml")
+    steps = steps or config.steps
     config = dataclasses.replace(
         config, data=records, out=out / "training" / name.replace(" ", "_"), steps=steps,
         checkpoint_every=250, validate_every=steps,
@@ -69,31 +71,39 @@ def config_of(name: str, records: Path, out: Path, steps: int) -> TrainConfig:
     return config
 
 
+def weights_of(name: str, records: Path, out: Path, steps: int | None) -> Path:
+    """Return the file with a network's weights, trained if it is not there."""
+    network = TRAINED[name][0]
+    if steps is None and name == network:
+        return asset(f"{network}.safetensors")
+    config = config_of(name, records, out, steps)
+    file = config.out / f"{network}.safetensors"
+    if not file.is_file():
+        train(config, lambda step, steps, _: print(name, step, steps, flush=True))
+    return file
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--only", choices=("train", "evaluate"))
+    parser.add_argument("--steps", type=int, help="of each training; else as the shipped ones")
+    parser.add_argument("--parts", nargs="+", choices=COMPARED, default=list(COMPARED))
     given = parser.parse_args()
     enable_compilation_cache()
-    written = {}
-    for name in TRAINED:
-        config = config_of(name, given.records, given.out, given.steps)
-        file = config.out / f"{TRAINED[name][0]}.safetensors"
-        if not file.is_file() and given.only != "evaluate":
-            train(config, lambda step, steps, _, name=name: print(name, step, steps, flush=True))
-        written[name] = file
-    if given.only == "train":
-        return
+    settings = given.records, given.out, given.steps
+    written = {
+        part: [weights_of(name, *settings) for name in COMPARED[part][:2]] for part in given.parts
+    }
     methods.METHODS["kinematics"] = without_dynamics
     trials = list_trials("folder", given.data)
     print(f"{'':46}" + "".join(f"{name:>24}" for name in SHOWN))
-    for name, (ikt, idt, chosen) in COMPARED.items():
+    for name, files in written.items():
+        chosen = COMPARED[name][2]
         weights = given.out / "weights" / name.replace(" ", "_")
         weights.mkdir(parents=True, exist_ok=True)
-        for file in (written[ikt], written[idt]):
+        for file in files:
             shutil.copy(file, weights / file.name)
         plan = Plan(methods=chosen, seeds=(0,), split="val", longest_s=3.0)
         found = evaluate(trials, given.out / name.replace(" ", "_"), Kit(weights), plan)
