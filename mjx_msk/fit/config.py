@@ -18,10 +18,15 @@ class FitConfig:
     marker_spread_m: float = 0.015
     """Error of a measured marker (skin motion and placement), m."""
     observation_rate_hz: float = 15.0
-    """Rate at which errors of landmarks, and of what networks make of them, are independent;
-    faster footage adds no more information."""
-    proposal_robust_scale: float = 0.8
-    """What the networks say loses weight beyond this many of its standard deviations (Cauchy)."""
+    """Rate at which landmark errors are independent; faster footage adds no more information."""
+    proposal_rate_hz: float = 30.0
+    """Rate at which what the networks say counts anew."""
+    proposal_usual_deg: float = 13.0
+    """Mean standard deviation that they state of joints in motions like those they learned from.
+    Where they are less sure, their errors last longer than a frame: their standard deviations are
+    stretched by the square of the ratio."""
+    proposal_robust_scale: float = 1.0
+    """What they say loses weight beyond this many standard deviations (Cauchy)."""
     robust_scale: float = 2.0
     """Residuals beyond this many standard deviations lose weight (Cauchy)."""
     touch_height_m: float = 0.010

@@ -150,10 +150,16 @@ class _Problem:
 
     def _proposal_term(self, told: Proposal, q: np.ndarray, g: np.ndarray) -> Term:
         """Coordinates near what the networks say; locked ones are left to habits."""
-        spread = np.where(np.array(self.model.layout.locked), np.inf, np.maximum(told.std, 1e-3))
-        near = terms.prior(q, told.q, spread, self.time_weight)
+        config, layout = self.config, self.model.layout
+        joints = np.array(layout.rotational) & ~np.array(layout.locked)
+        joints[:ROOT_COORDINATES] = False
+        usual = np.deg2rad(config.proposal_usual_deg)
+        doubt = max(1.0, float(told.std[:, joints].mean()) / usual) ** 2
+        spread = np.where(np.array(layout.locked), np.inf, np.maximum(doubt * told.std, 1e-3))
+        weight = float(np.sqrt(min(1.0, config.proposal_rate_hz * self.seen.dt)))
+        near = terms.prior(q, told.q, spread, weight)
         by_g = np.zeros((*q.shape, len(g)))
-        scale = self.config.proposal_robust_scale * self.time_weight
+        scale = config.proposal_robust_scale * weight
         return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=scale)
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
