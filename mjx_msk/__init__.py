@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mjx_msk.options import Options as Options
     from mjx_msk.pipeline import Estimate as Estimate
     from mjx_msk.pipeline import estimate as estimate
+    from mjx_msk.report.mp4 import write_mp4 as write_mp4
     from mjx_msk.report.playback import Playback as Playback
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ _ROOMS = {
     "estimate": "pipeline",
     "export_motion": "export.exporting",
     "to_xml": "compile",
+    "write_mp4": "report.mp4",
 }
 __all__ = [*_ROOMS, "__version__"]
 
