@@ -34,6 +34,8 @@ class Options:
     """Where the policy goes; training goes on from what is there."""
     actuation: Literal["position", "torque", "muscle"] = "position"
     """Servos around the reference, motors, or muscles."""
+    feedback: Path | None = None
+    """A policy of ``track_feedback.py`` that acts too: PPO learns what to add to it."""
     loop: bool = True
     """Repeat the motion's cycle."""
     steps: int = 4_000_000
@@ -52,7 +54,10 @@ class Options:
 
 def main(options: Options) -> None:
     """Train, or show what was learned."""
-    settings = {"motion": str(options.motion), "actuation": options.actuation, "loop": options.loop}
+    settings = {
+        "motion": options.motion, "actuation": options.actuation, "loop": options.loop,
+        "feedback": options.feedback,
+    }  # fmt: skip
     env = VecNormalize(
         VecMonitor(TrackVecEnv(options.bodies, **settings)), norm_reward=False, clip_obs=5.0
     )

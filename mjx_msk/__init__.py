@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mjx_msk.engines import Outcome as Outcome
     from mjx_msk.engines import attempt as attempt
     from mjx_msk.errors import MskError as MskError
+    from mjx_msk.export.cycles import find_cycle as find_cycle
     from mjx_msk.export.exporting import Edits as Edits
     from mjx_msk.export.exporting import export_motion as export_motion
     from mjx_msk.model import Model as Model
@@ -37,6 +38,7 @@ _ROOMS = {
     "demo_video": "cache",
     "estimate": "pipeline",
     "export_motion": "export.exporting",
+    "find_cycle": "export.cycles",
     "to_xml": "compile",
     "write_mp4": "report.mp4",
 }
