@@ -39,7 +39,7 @@ class Options:
     """A folder of ``mjx-msk estimate`` that holds a stride."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("feedback")
     """Where the policy goes; learning goes on from what is there."""
-    rounds: int = 8
+    rounds: int = 12
     """Rounds of learning, those of earlier runs included."""
     bodies: int = 128
     """Bodies that try actions together."""
@@ -86,21 +86,15 @@ def learn(config: TrackConfig, options: Options) -> None:
         root=np.array([place[j] for j in joints.root]),
         floor=np.array([place[j] for j in joints.horizontal]),
     )  # fmt: skip
-    done = 0
     if checkpoint.is_file():
-        with np.load(checkpoint, allow_pickle=False) as file:
-            done, models.squares, models.products = (
-                int(file["rounds"]), file["squares"], file["products"]
-            )  # fmt: skip
-    for number in range(done, options.rounds):
-        began = time.time()
-        models.add(*tried(worlds, models, options, np.random.default_rng([options.seed, number])))
+        models.restore(checkpoint)
+    while models.rounds < options.rounds:
+        began, rng = time.time(), np.random.default_rng([options.seed, models.rounds])
+        models.add(*tried(worlds, models, options, rng))
         policy = models.feedback()
         policy.save(options.out / "policy.npz")
-        with open(options.out / "new.npz", "wb") as file:
-            np.savez(file, rounds=number + 1, squares=models.squares, products=models.products)
-        (options.out / "new.npz").replace(checkpoint)
-        line = {"round": number + 1, "actions": (number + 1) * options.bodies * options.actions}
+        models.save(checkpoint)
+        line = {"round": models.rounds, "actions": models.rounds * options.bodies * options.actions}
         line |= {"s": round(time.time() - began, 1)} | evaluate(config, policy, options, 8.0)
         with open(options.out / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
@@ -112,7 +106,7 @@ def tried(
 ) -> list[np.ndarray]:
     """Return phases, errors, actions and the errors that followed, of the policy with noise."""
     every = np.arange(options.bodies)
-    policy = models.feedback() if models.squares.any() else None
+    policy = models.feedback() if models.rounds else None
     worlds.reset(every, rng)
     found = []
     for _ in range(options.actions):
@@ -143,6 +137,8 @@ def evaluate(config: TrackConfig, policy: Feedback, options: Options, seconds: f
         up[alive] += worlds.step_s
         errors.append(worlds.error()[alive])
         worlds.reset(np.flatnonzero(lost), rng)
+        if not alive.any():
+            break
         if options.push and step % round(PUSHED_S / worlds.step_s) == 0:
             angle = rng.uniform(0, 2 * np.pi, count)
             change = options.push * np.stack([np.cos(angle), np.sin(angle)], axis=-1)

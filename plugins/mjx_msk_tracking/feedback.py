@@ -13,6 +13,7 @@ matters. This is the local models' part of guided policy search (Levine and Abbe
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -91,6 +92,7 @@ class LocalModels:
             np.zeros((phases, size, size)),
             np.zeros((phases, size, 2 * n)),
         )
+        self.rounds = 0  #: of samples taken
         cost = np.repeat(_COST, n)
         cost[root], cost[n + root] = _ROOT_COST
         self._cost, self._effort = np.diag(cost), _ACTION_COST * np.eye(actions)
@@ -99,6 +101,7 @@ class LocalModels:
         self, phase: np.ndarray, before: np.ndarray, action: np.ndarray, after: np.ndarray
     ) -> None:
         """Take a round of samples: phases (k,) 0 to 1, errors (k, 2n), actions (k, nu), errors."""
+        self.rounds += 1
         self.squares *= _FORGET
         self.products *= _FORGET
         phases = len(self.squares)
@@ -112,6 +115,25 @@ class LocalModels:
             rows = (known[here] * weight[here, None]).T
             self.squares[i] += rows @ known[here]
             self.products[i] += rows @ follows[here]
+
+    def save(self, path: Path) -> None:
+        """Write all that further rounds need to an ``.npz``, which is replaced whole."""
+        new = path.with_name(f"new.{path.name}")
+        with open(new, "wb") as file:
+            np.savez(file, rounds=self.rounds, squares=self.squares, products=self.products)
+        new.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Read what ``save`` wrote; raises ``MskError`` where it is another motion's or model's."""
+        with np.load(path, allow_pickle=False) as file:
+            rounds, squares, products = file["rounds"], file["squares"], file["products"]
+        if squares.shape != self.squares.shape or products.shape != self.products.shape:
+            raise MskError(
+                "these samples are of another motion or model.",
+                where=str(path),
+                remedy="Learn into another folder.",
+            )
+        self.rounds, self.squares, self.products = int(rounds), squares, products
 
     def weight(self, error: np.ndarray) -> np.ndarray:
         """Return how much samples with these errors (k, 2n) count (k,), 0 to 1 on the reference."""

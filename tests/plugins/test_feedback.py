@@ -1,5 +1,9 @@
 """The learned feedback: its fits against systems that are known, its regulator against scipy's."""
 
+import json
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_are
@@ -123,6 +127,20 @@ def test_a_policy_comes_back_from_its_file(tmp_path):
     np.testing.assert_allclose(again(phase, error), expected, atol=1e-5)
 
 
+def test_samples_of_another_model_are_refused(tmp_path):
+    fits = LocalModels(2, N, NU, STEP_S, root=np.array([0]), floor=np.array([0]))
+    errors = np.random.default_rng(4).normal(size=(9, 2 * N))
+    fits.add(np.zeros(9), errors, np.zeros((9, NU)), errors)
+    fits.save(tmp_path / "models.npz")
+    again = LocalModels(2, N, NU, STEP_S, root=np.array([0]), floor=np.array([0]))
+    again.restore(tmp_path / "models.npz")
+    assert again.rounds == 1
+    np.testing.assert_array_equal(again.squares, fits.squares)
+    other = LocalModels(3, N, NU, STEP_S, root=np.array([0]), floor=np.array([0]))
+    with pytest.raises(MskError, match="another motion or model"):
+        other.restore(tmp_path / "models.npz")
+
+
 def test_files_that_hold_no_policy_are_refused(tmp_path):
     other = tmp_path / "other.npz"
     np.savez(other, gains=np.zeros((5, NU, 2 * N)), offsets=np.zeros((4, NU)))
@@ -133,3 +151,43 @@ def test_files_that_hold_no_policy_are_refused(tmp_path):
             path.write_text("no numbers")
         with pytest.raises(MskError, match="no feedback can be read"):
             Feedback.load(path)
+
+
+@pytest.mark.skipif(find_spec("gymnasium") is None, reason="pip install 'mjx-msk[rl]'")
+def test_the_example_learns_and_goes_on_where_it_stopped(tmp_path):
+    """Two rounds at once and one after the other give the same policy."""
+    import made_motion
+    from mjx_msk_gym.worlds import TrackConfig
+
+    from mjx_msk.compile import write_xml
+
+    example = load_example("track_feedback")
+    made_motion.motion().save(tmp_path / "motion.npz")
+    write_xml(made_motion.spec(), tmp_path / "model.xml")
+
+    def learn(name: str, rounds: int) -> Feedback:
+        example.main(
+            example.Options(
+                motion=tmp_path, out=tmp_path / name, rounds=rounds, bodies=16, actions=12, starts=2
+            )
+        )
+        return Feedback.load(tmp_path / name / "policy.npz")
+
+    whole, half = learn("whole", 2), learn("parts", 1)
+    parts = learn("parts", 2)
+    np.testing.assert_array_equal(parts.gains, whole.gains)
+    np.testing.assert_array_equal(parts.offsets, whole.offsets)
+    assert np.abs(parts.gains - half.gains).max() > 0.01
+    log = (tmp_path / "parts" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["round"] for line in log] == [1, 2]
+    config, options = TrackConfig(motion=tmp_path, loop=True), example.Options(motion=tmp_path)
+    found = example.evaluate(config, whole, options, 0.3)
+    assert 0 <= found["joints_deg"] < 90
+
+
+def load_example(name: str):
+    path = Path(__file__).parents[2] / "examples" / f"{name}.py"
+    spec = spec_from_file_location(name, path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
