@@ -6,9 +6,9 @@ python examples/track_feedback.py walk -o feedback                        # agai
 python examples/track_feedback.py walk -o feedback --evaluate             # strides and errors
 python examples/track_feedback.py walk -o feedback --video feedback.mp4
 
-Round by round, many bodies try the policy with some noise, the models are fitted to what happens,
-and the next policy is their regulator (``mjx_msk_tracking.feedback``). It answers the errors of the
-joints with targets of servos; nothing holds the pelvis.
+Round by round, many bodies try the policy with some noise and are pushed, the models are fitted to
+what happens, and the next policy is their regulator (``mjx_msk_tracking.feedback``). It answers the
+errors of the joints with targets of servos; nothing holds the pelvis.
 """
 
 import json
@@ -28,6 +28,9 @@ from mjx_msk import write_mp4
 #: Bodies start anew where their samples would weigh less, and now and then anywhere (share of
 #: actions), so that starts never become rare among the samples.
 USELESS, ANEW = 0.01, 0.05
+#: They are pushed in this share of the actions, by speeds of this deviation, m/s.
+PUSHED, PUSH = 0.04, 0.15
+#: Time between the pushes of an evaluation, s.
 PUSHED_S = 2.0
 
 
@@ -105,7 +108,7 @@ def tried(
     worlds: Worlds, models: LocalModels, options: Options, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Return phases, errors, actions and the errors that followed, of the policy with noise."""
-    every = np.arange(options.bodies)
+    every, floor = np.arange(options.bodies), worlds.tracker.joints.horizontal
     policy = models.feedback() if models.rounds else None
     worlds.reset(every, rng)
     found = []
@@ -120,6 +123,9 @@ def tried(
         found.append((phase, error, action, after))
         anew = lost | (models.weight(after) < USELESS) | (rng.random(options.bodies) < ANEW)
         worlds.reset(every[anew], rng)
+        pushed = rng.random(options.bodies) < PUSHED
+        push = PUSH * rng.normal(size=(options.bodies, len(floor))) * pushed[:, None]
+        worlds.engine.qvel[:, floor] += push
     return [np.concatenate(column) for column in zip(*found, strict=True)]
 
 
