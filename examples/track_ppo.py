@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import gymnasium
-import mediapy
 import numpy as np
 import torch
 import tyro
@@ -21,6 +20,8 @@ from mjx_msk_gym.sb3 import TrackVecEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
+
+from mjx_msk import write_mp4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Options:
     """Where the policy goes; training goes on from what is there."""
     actuation: Literal["position", "torque", "muscle"] = "position"
     """Servos around the reference, motors, or muscles."""
+    feedback: Path | None = None
+    """A policy of ``track_feedback.py`` that acts too: PPO learns what to add to it."""
     loop: bool = True
     """Repeat the motion's cycle."""
     steps: int = 4_000_000
@@ -51,7 +54,10 @@ class Options:
 
 def main(options: Options) -> None:
     """Train, or show what was learned."""
-    settings = {"motion": str(options.motion), "actuation": options.actuation, "loop": options.loop}
+    settings = {
+        "motion": options.motion, "actuation": options.actuation, "loop": options.loop,
+        "feedback": options.feedback,
+    }  # fmt: skip
     env = VecNormalize(
         VecMonitor(TrackVecEnv(options.bodies, **settings)), norm_reward=False, clip_obs=5.0
     )
@@ -145,7 +151,7 @@ def show(model: PPO, env: VecNormalize, settings: dict, options: Options) -> Non
         rewards.append(reward)
     print(f"{'fell' if lost else 'still up'} after {info['time']:.1f} s, reward per step "
           f"{np.mean(rewards):.2f}")  # fmt: skip
-    mediapy.write_video(options.video, pictures, fps=single.metadata["render_fps"])
+    write_mp4(options.video, pictures, single.metadata["render_fps"])
     single.close()
 
 

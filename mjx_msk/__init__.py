@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mjx_msk.engines import Outcome as Outcome
     from mjx_msk.engines import attempt as attempt
     from mjx_msk.errors import MskError as MskError
+    from mjx_msk.export.cycles import find_cycle as find_cycle
     from mjx_msk.export.exporting import Edits as Edits
     from mjx_msk.export.exporting import export_motion as export_motion
     from mjx_msk.model import Model as Model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mjx_msk.options import Options as Options
     from mjx_msk.pipeline import Estimate as Estimate
     from mjx_msk.pipeline import estimate as estimate
+    from mjx_msk.report.mp4 import write_mp4 as write_mp4
     from mjx_msk.report.playback import Playback as Playback
 
 __version__ = "0.1.0"
@@ -36,7 +38,9 @@ _ROOMS = {
     "demo_video": "cache",
     "estimate": "pipeline",
     "export_motion": "export.exporting",
+    "find_cycle": "export.cycles",
     "to_xml": "compile",
+    "write_mp4": "report.mp4",
 }
 __all__ = [*_ROOMS, "__version__"]
 

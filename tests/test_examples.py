@@ -1,4 +1,4 @@
-"""The examples: they use the public face alone, say what they take, and the fast one is run."""
+"""The examples: they use the public faces alone, say what they take, and the fast one is run."""
 
 import ast
 import ctypes.util
@@ -40,7 +40,7 @@ def test_every_script_and_picture_is_in_the_table():
     for path in SCRIPTS:
         assert f"`{path.name}`" in said
     links = re.findall(r"\]\((\.\./.+?)\)", said)
-    assert len([p for p in links if p.endswith(".webp")]) == 5
+    assert len([p for p in links if p.endswith(".webp")]) == 6
     assert all((FOLDER / link).is_file() for link in links), links
 
 

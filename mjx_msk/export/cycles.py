@@ -13,8 +13,9 @@ _SHORTEST_S, _RANGE = 0.4, 0.5
 _SPEED_S = 0.1
 #: Of cycles that close this much worse than the best (a share, and rad), the shortest is taken.
 _WORSE, _ABOUT = 1.2, 2e-3
-#: The pose at the end may differ from that at the start by this much, rad or m.
-_GAP = 0.35
+#: Pose and speeds at the end differ from those at the start by less than this share of the motion's
+#: spread (the root of its variance).
+_OPEN = 0.5
 #: More frames make tables that are too large.
 _MOST_FRAMES = 6000
 
@@ -32,14 +33,6 @@ def looped(take: Take, cycles: int) -> Take:
         raise MskError(f"{cycles} cycles are no motion.", where="--loop", remedy="Give 1 or more.")
     start, end = best_cycle(take)
     gap, way = _gap(take, start, end)
-    worst = int(np.abs(gap[0]).argmax())
-    if abs(gap[0, worst]) > _GAP:
-        raise MskError(
-            "no part of the motion ends where it began: at best "
-            f"{motion.coordinate_names[worst]} is {abs(gap[0, worst]):.2f} rad or m off.",
-            where="--loop",
-            remedy="Choose a cycle with --start and --end, or leave out --loop.",
-        )
     frames = np.arange(start, end)
     own = motion.time[frames] - motion.time[start]
     period = float(motion.time[end] - motion.time[start])
@@ -66,26 +59,34 @@ def looped(take: Take, cycles: int) -> Take:
 
 def best_cycle(take: Take) -> tuple[int, int]:
     """Return the frames at which the cycle that closes best begins and would begin again."""
-    motion = take.motion
-    if len(motion) > _MOST_FRAMES:
+    columns, _ = slide_axes(take)
+    q, qd = take.motion.q.copy(), take.motion.qd.copy()
+    q[:, columns], qd[:, columns] = 0.0, 0.0
+    q[:, columns[0]] = _height(take)
+    return find_cycle(take.motion.time, q, qd)
+
+
+def find_cycle(time: np.ndarray, positions: np.ndarray, speeds: np.ndarray) -> tuple[int, int]:
+    """Return the frames at which the cycle that closes best begins and would begin again.
+
+    ``positions`` (T, k) rad or m are what should return, without the way on the ground; ``speeds``
+    (T, k) too. Of cycles that close about as well, the shortest is taken. Raises ``MskError`` where
+    none is long enough, or none returns.
+    """
+    if len(time) > _MOST_FRAMES:
         raise MskError(
-            f"{len(motion)} frames are too many to look for a cycle.",
+            f"{len(time)} frames are too many to look for a cycle.",
             where="--loop",
             remedy=f"Cut the motion with --start and --end to {_MOST_FRAMES} frames.",
         )
-    columns, _ = slide_axes(take)
-    q = motion.q.copy()
-    q[:, columns] = 0.0
-    q[:, columns[0]] = _height(take)
-    state = np.hstack(
-        [q, _SPEED_S * np.where(np.isin(np.arange(q.shape[1]), columns), 0, motion.qd)]
-    )
+    state = np.hstack([positions, _SPEED_S * speeds])
     squared = np.sum(state**2, axis=1)
     away = squared[:, None] + squared - 2.0 * state @ state.T
-    away = np.triu(np.sqrt(np.maximum(away, 0.0) / q.shape[1]))
+    away = np.triu(np.sqrt(np.maximum(away, 0.0) / positions.shape[1]))
     reached = np.maximum.accumulate(away, axis=1)
-    steps = np.arange(len(q)) - np.arange(len(q))[:, None]
-    allowed = (steps >= _SHORTEST_S * motion.rate_hz) & (reached >= _RANGE * away.max())
+    steps = np.arange(len(time)) - np.arange(len(time))[:, None]
+    long = time - time[:, None] >= _SHORTEST_S - 1e-9
+    allowed = long & (reached >= _RANGE * away.max())
     if not allowed.any() or away.max() == 0.0:
         raise MskError(
             "the motion is too short to hold a cycle.", where="--loop", remedy="Leave out --loop."
@@ -93,8 +94,17 @@ def best_cycle(take: Take) -> tuple[int, int]:
     good = allowed & (away <= _WORSE * away[allowed].min() + _ABOUT)
     shortest = good & (steps == steps[good].min())
     place = np.argmin(np.where(shortest, away, np.inf))
-    start, end = np.unravel_index(place, away.shape)
-    return int(start), int(end)
+    start, end = (int(i) for i in np.unravel_index(place, away.shape))
+    gap = np.sum((state[end] - state[start]) ** 2) / np.sum(np.var(state, axis=0))
+    if gap > _OPEN**2:
+        worst = np.abs(positions[end] - positions[start]).max()
+        raise MskError(
+            "no part of the motion ends where it began, with the same speed: at best it is "
+            f"{worst:.2f} rad or m off, and differs by {np.sqrt(gap):.2f} of the motion's spread.",
+            where="--loop",
+            remedy="Choose a cycle with --start and --end, or leave out --loop.",
+        )
+    return start, end
 
 
 def _height(take: Take) -> np.ndarray:

@@ -10,13 +10,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from mjx_msk.errors import MskError
 from mjx_msk.motion import Motion
+from mjx_msk.report.mp4 import write_mp4
 
 PANEL_HEIGHT, MODEL_WIDTH, MAX_RATE_HZ = 640, 560, 30.0
 
@@ -30,7 +30,8 @@ def run(job_file: str, draw: Callable[[dict], tuple[Iterator[np.ndarray], float,
     print("ready", flush=True)
     job = json.loads(Path(job_file).read_text())
     try:
-        encode(job["out"], *draw(job))
+        images, rate, count = draw(job)
+        write_mp4(job["out"], counted(images, count), rate)
     except MskError as error:
         print(error, file=sys.stderr)
         return 2
@@ -103,22 +104,11 @@ def video_frames(path: str, times: np.ndarray) -> Iterator[np.ndarray]:
         yield image
 
 
-def encode(path: str, images: Iterator[np.ndarray], rate: float, count: int) -> None:
-    """Write H.264 in an ``.mp4`` that every browser plays (yuv420p, index at the front)."""
-    import av
-
-    with av.open(path, "w", options={"movflags": "+faststart"}) as container:
-        stream = None
-        for done, image in enumerate(images, start=1):
-            if stream is None:
-                stream = container.add_stream("libx264", Fraction(rate).limit_denominator(1001))
-                stream.height, stream.width = image.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.options = {"crf": "22", "preset": "veryfast"}
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            print(done, count, flush=True)
-        if stream is not None:
-            container.mux(stream.encode())
+def counted(images: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Yield ``images`` and say after each how many are done."""
+    for done, image in enumerate(images, start=1):
+        yield image
+        print(done, count, flush=True)
 
 
 def _check_graphics() -> None:

@@ -1,16 +1,20 @@
 """The task for any number of bodies; the environments are thin shells around it."""
 
+import os
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from mjx_msk_tracking import Actuation, Reference, Tracker, load_estimate, tracking_spec
+from mjx_msk_tracking import Actuation, Feedback, Reference, Tracker, load_estimate, tracking_spec
 from mjx_msk_tracking.source import ModelSource, MotionSource
 
+from mjx_msk import MskError
 from mjx_msk_gym.engine import Engine
 
 #: Random starts leave out this last share of a motion that does not loop.
 _TAIL = 0.2
+
+FeedbackSource = Feedback | str | os.PathLike[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +25,12 @@ class TrackConfig:
     model: ModelSource | None = None  #: by default the ``model.xml`` beside the motion
     actuation: Actuation = "position"
     loop: bool = False  #: repeat the motion's cycle (a stride of a walk)
-    action_s: float = 0.03  #: how long an action lasts, s
+    action_s: float = 0.03  #: how long an action lasts, s; a cycle has a whole number of them
+    timestep_s: float | None = None  #: of the engine, about; by default that of ``tracking_spec``
     episode_s: float = 10.0  #: of a motion that loops; others end with the motion
     gain: float = 0.3  #: stiffness and damping of servos, in those of ``strength_of``
     target_span: float = 0.3  #: rad that an action of 1 adds to a servo's target
+    feedback: FeedbackSource | None = None  #: learned balance, to which actions add
 
 
 class Worlds:
@@ -38,8 +44,14 @@ class Worlds:
         reference = Reference.from_motion(motion, model, loop=config.loop)
         self.tracker = Tracker(model, reference)
         self.engine = Engine(model, count, threads)
+        model.opt.timestep = config.timestep_s or model.opt.timestep
         self.steps = max(round(config.action_s / model.opt.timestep), 1)
+        if reference.loop:
+            moments = max(round(reference.duration / config.action_s), 1)
+            model.opt.timestep = reference.duration / moments / self.steps
         self.step_s = self.steps * model.opt.timestep
+        #: how many actions a cycle, or the motion, has
+        self.moments = max(round(reference.duration / self.step_s), 1)
         self.time, self._elapsed = np.zeros(count), np.zeros(count)
         self._data = mujoco.MjData(model)
         kinds = model.actuator_trntype == int(mujoco.mjtTrn.mjTRN_JOINT)
@@ -48,14 +60,22 @@ class Worlds:
         names = [model.actuator(a).name for a in self._muscles]
         known = motion.muscle_names if motion.activation is not None else ()
         self._known = [(i, known.index(n)) for i, n in enumerate(names) if n in known]
+        self.feedback = self._usable(config.feedback)
 
     def reset(
-        self, which: np.ndarray, rng: np.random.Generator, start: float | None = None
+        self, which: np.ndarray, rng: np.random.Generator, start: np.ndarray | float | None = None
     ) -> None:
-        """Put bodies ``which`` (k,) into the reference, at a random time or at ``start`` s."""
+        """Put bodies ``which`` (k,) into the reference, at random times or at ``start`` s.
+
+        Random times of a motion that loops are those at which an action of the cycle begins.
+        """
         reference = self.tracker.reference
-        span = reference.duration * (1.0 if reference.loop else 1.0 - _TAIL)
-        time = rng.uniform(0.0, span, len(which)) if start is None else np.full(len(which), start)
+        if start is not None:
+            time = np.broadcast_to(np.asarray(start, dtype=float), len(which))
+        elif reference.loop:
+            time = rng.integers(self.moments, size=len(which)) * self.step_s
+        else:
+            time = rng.uniform(0.0, reference.duration * (1.0 - _TAIL), len(which))
         self.time[which], self._elapsed[which] = time, 0.0
         qpos, qvel = reference.sample(time)
         self.engine.place(which, qpos, qvel, self._activation(time))
@@ -81,6 +101,8 @@ class Worlds:
         Muscles: excitation 0 to 1. Motors: share of their limit. Servos: the reference's angles,
         speeds and (where known) moments, all in the middle of the step, and the action on top.
         """
+        if self.feedback is not None:
+            actions = actions + self.feedback(self.phase(), self.error())
         ctrl = np.clip(actions, -1.0, 1.0)
         ctrl[:, self._muscles] = (ctrl[:, self._muscles] + 1) / 2
         if self.config.actuation == "position":
@@ -93,6 +115,14 @@ class Worlds:
             ctrl = wanted / stiffness + self.config.target_span * ctrl
         return ctrl
 
+    def phase(self) -> np.ndarray:
+        """Return how far in the cycle, or the motion, each body should be (count,), 0 to 1."""
+        return self.tracker.reference.phase(self.time)
+
+    def error(self) -> np.ndarray:
+        """Return how far the joints are off, and how much too fast (count, 2n)."""
+        return self.tracker.error(self.time, self.engine.qpos, self.engine.qvel)
+
     def observe(self) -> np.ndarray:
         """Return what a policy sees (count, k) float32: pose, velocity, ahead, phase, activation.
 
@@ -102,6 +132,20 @@ class Worlds:
         seen = self.tracker.observe(self.time, qpos, qvel)
         parts = np.concatenate([*seen.values(), self.engine.act], axis=1)
         return np.nan_to_num(parts, posinf=0.0, neginf=0.0).astype(np.float32)
+
+    def _usable(self, feedback: FeedbackSource | None) -> Feedback | None:
+        """Return a feedback, read if need be; raises ``MskError`` where it is another body's."""
+        if feedback is None or isinstance(feedback, Feedback):
+            found = feedback
+        else:
+            found = Feedback.load(feedback)
+        needed = self.model.nu, 2 * len(self.tracker.joints.independent)
+        if found is not None and found.gains.shape[1:] != needed:
+            raise MskError(
+                f"the feedback has actions and errors {found.gains.shape[1:]}, not {needed}.",
+                remedy="Give the feedback that was learned with this model and actuation.",
+            )
+        return found
 
     def _activation(self, time: np.ndarray) -> np.ndarray:
         """Return the muscles' activations (k, na): the estimate's, or nearly none."""

@@ -6,6 +6,8 @@ terms of the reward. Numpy and MuJoCo only.
 
 from mjx_msk_tracking.actuation import Actuation as Actuation
 from mjx_msk_tracking.actuation import tracking_spec as tracking_spec
+from mjx_msk_tracking.feedback import Feedback as Feedback
+from mjx_msk_tracking.feedback import LocalModels as LocalModels
 from mjx_msk_tracking.joints import Joints as Joints
 from mjx_msk_tracking.reference import Reference as Reference
 from mjx_msk_tracking.source import load_estimate as load_estimate

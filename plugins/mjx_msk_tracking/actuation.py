@@ -12,8 +12,9 @@ from mjx_msk_tracking.joints import Joints
 from mjx_msk_tracking.strength import Strength, strength_of
 
 Actuation = Literal["position", "torque", "muscle"]
-#: Of the simulation, s. Ties of 5 ms need 2.5 ms or less; muscles that pull on tied patellae less.
-TIMESTEP_S = {"position": 0.002, "torque": 0.002, "muscle": 0.001}
+#: Of the simulation, s. Ties of 5 ms need 2.5 ms or less, muscles that pull on tied patellae less;
+#: servos go as well with the longer ties that MuJoCo makes of them at larger steps (docs/rl.md).
+TIMESTEP_S = {"position": 0.00375, "torque": 0.002, "muscle": 0.001}
 #: The speed at which the damping of a joint takes all of its limit, rad/s, unless a servo damps it.
 #: Bones without flesh would otherwise spin as fast as no simulation can follow.
 TOP_SPEED = 100.0

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from mjx_msk import Motion, MskError
-from mjx_msk_tracking.cycle import close, find_cycle
+from mjx_msk import Motion, MskError, find_cycle
 from mjx_msk_tracking.ground import TOES, settle
 from mjx_msk_tracking.joints import Joints
 
@@ -126,3 +125,9 @@ class Reference:
         i = np.clip(np.searchsorted(self.time, within, side="right") - 1, 0, len(self.time) - 2)
         h = self.time[i + 1] - self.time[i]
         return turns[..., None], i, h[..., None], ((within - self.time[i]) / h)[..., None]
+
+
+def close(values: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return values (T, k) whose last row equals the first: the gap is shared out over time."""
+    share = (time - time[0]) / (time[-1] - time[0]) - 0.5
+    return values - share[:, None] * (values[-1] - values[0])

@@ -89,6 +89,12 @@ class Tracker:
         low = np.any(qpos[..., j.vertical] < FALLEN * target.qpos[..., j.vertical], axis=-1)
         return away | turned | low | ~np.all(np.isfinite(qpos), axis=-1)
 
+    def error(self, time: np.ndarray | float, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+        """Return how far the independent joints are off, and how much too fast (..., 2n)."""
+        wanted, speed = self.reference.sample(time)
+        own = self.joints.independent
+        return np.concatenate([(qpos - wanted)[..., own], (qvel - speed)[..., own]], axis=-1)
+
     def observe(
         self, time: np.ndarray | float, qpos: np.ndarray, qvel: np.ndarray
     ) -> dict[str, np.ndarray]:

@@ -7,12 +7,14 @@ import mujoco
 import numpy as np
 import pytest
 
+from mjx_msk import MskError
 from mjx_msk.compile import write_xml
 
 gymnasium = pytest.importorskip("gymnasium", reason="pip install 'mjx-msk[rl]'")
 pytest.importorskip("mjx_msk_gym", reason="install the project again: pip install -e .")
 
 from gymnasium.utils.env_checker import check_env  # noqa: E402
+from mjx_msk_tracking import Feedback  # noqa: E402
 
 ENV = "mjx_msk_gym:mjx_msk/Track-v0"
 
@@ -129,6 +131,47 @@ def test_episodes_end_with_the_motion_or_in_time(make):
     limited.reset(seed=0)
     assert not limited.step(np.zeros(limited.action_space.shape, np.float32))[3]
     assert limited.step(np.zeros(limited.action_space.shape, np.float32))[3]
+
+
+def test_a_loop_has_a_whole_number_of_actions(make):
+    """And episodes start where one begins, unless a time is given, or one for each body."""
+    env = make(3)
+    worlds = env.worlds
+    cycle = worlds.tracker.reference.duration
+    assert worlds.moments * worlds.steps * worlds.model.opt.timestep == pytest.approx(cycle)
+    assert worlds.step_s == pytest.approx(0.03, rel=0.02)
+    _, infos = env.reset(seed=2)
+    begun = infos["time"] / worlds.step_s
+    np.testing.assert_allclose(begun, np.rint(begun), atol=1e-9)
+    assert len(set(begun)) > 1
+    _, infos = env.reset(options={"start": np.array([0.0, 0.21, 0.5])})
+    np.testing.assert_array_equal(infos["time"], [0.0, 0.21, 0.5])
+
+
+def test_a_feedback_acts_under_the_actions(make, tmp_path):
+    """Actions and what the feedback answers to the body's errors add up, and are limited."""
+    plain = make(2)
+    plain.reset(seed=0, options={"start": 0.3})
+    rng = np.random.default_rng(0)
+    nu, errors = plain.worlds.model.nu, plain.worlds.error().shape[1]
+    np.testing.assert_allclose(plain.worlds.error(), 0.0, atol=1e-12)
+    policy = Feedback(rng.normal(size=(33, nu, errors)), np.zeros((33, nu)))
+    policy.save(tmp_path / "policy.npz")
+    env = make(2, feedback=tmp_path / "policy.npz")
+    env.reset(seed=0, options={"start": 0.3})
+    for e in (plain, env):
+        e.worlds.engine.qpos[1, 6] += 0.1
+        e.worlds.engine.qvel[1, 7] -= 1.0
+    actions = rng.uniform(-0.1, 0.1, (2, nu))
+    i = np.rint(0.3 / plain.worlds.tracker.reference.duration * 33).astype(int)
+    place = plain.worlds.tracker.joints.independent.tolist()
+    answer = -0.1 * policy.gains[i, :, place.index(6)]
+    answer += policy.gains[i, :, len(place) + place.index(7)]
+    expected = plain.worlds.controls(np.stack([actions[0], actions[1] + answer]))
+    np.testing.assert_allclose(env.worlds.controls(actions), expected, atol=1e-5)
+    assert np.abs(answer).max() > 1
+    with pytest.raises(MskError, match="actions and errors"):
+        make(2, feedback=Feedback(policy.gains[:, 1:], policy.offsets[:, 1:]))
 
 
 def test_a_limp_body_falls(make):
