@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 import gymnasium
 import mujoco
 import numpy as np
+from mjx_msk_tracking import TrackConfig
 
-from mjx_msk_gym.worlds import TrackConfig, Worlds
+from mjx_msk_gym.worlds import Worlds
 
 _ONLY = np.zeros(1, dtype=int)
 _SIZE = 480, 640  # height, width of a picture

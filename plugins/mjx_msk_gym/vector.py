@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from mjx_msk_tracking import TrackConfig
 
 from mjx_msk_gym.env import spaces_of
-from mjx_msk_gym.worlds import TrackConfig, Worlds
+from mjx_msk_gym.worlds import Worlds
 
 
 class TrackVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):

@@ -83,6 +83,7 @@ def _add_motor(spec: mujoco.MjSpec, name: str, strength: Strength) -> None:
 
 def _add_servo(spec: mujoco.MjSpec, name: str, strength: Strength, gain: float) -> None:
     joint = spec.joint(name)
+    limited = joint.limited and joint.range[0] < joint.range[1]  # "auto" is 2
     stiffness, damping = gain * strength.stiffness, gain * strength.damping
     spec.add_actuator(
         name=name,
@@ -95,7 +96,7 @@ def _add_servo(spec: mujoco.MjSpec, name: str, strength: Strength, gain: float) 
         forcelimited=True,
         forcerange=[-strength.limit, strength.limit],
         ctrllimited=True,
-        ctrlrange=joint.range if joint.limited else [-np.pi, np.pi],
+        ctrlrange=joint.range if limited else [-np.pi, np.pi],
     )
 
 
@@ -171,8 +172,7 @@ def _uncrossed(model: mujoco.MjModel, joints: Joints, driven: list[int]) -> list
         pose = np.zeros(model.nq)
         pose[joints.independent] = rng.uniform(low, np.maximum(low, high))
         for j in driven:
-            data.qpos[:], data.qvel[:] = pose, np.arange(model.nv) == j
-            joints.follow(data.qpos, data.qvel)
+            data.qpos[:], data.qvel[:] = joints.follow(pose, 1.0 * (np.arange(model.nv) == j))
             mujoco.mj_fwdPosition(model, data)
             mujoco.mj_fwdVelocity(model, data)
             if np.abs(data.ten_velocity).max() > 1e-5:

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 
 from mjx_msk import MskError
+from mjx_msk_tracking.arrays import Array, put
 
 
 class _Round(NamedTuple):
@@ -51,14 +52,16 @@ class Joints:
         self.vertical = self.root[slides & upright]
         self.turning = self.root[~slides]
 
-    def follow(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Set the tied joints of ``qpos`` and ``qvel`` (..., nq) from those that they follow."""
+    def follow(self, qpos: Array, qvel: Array) -> tuple[Array, Array]:
+        """Return ``qpos`` and ``qvel`` (..., nq) with tied joints set from those they follow."""
         for joint, value in self._held.items():
-            qpos[..., joint], qvel[..., joint] = value, 0.0
+            qpos, qvel = put(qpos, joint, value), put(qvel, joint, 0.0)
         for joints, drivers, values, slopes in self._rounds:
             powers = qpos[..., drivers, None] ** np.arange(5)
-            qpos[..., joints] = np.sum(powers * values, axis=-1)
-            qvel[..., joints] = np.sum(powers[..., :4] * slopes, axis=-1) * qvel[..., drivers]
+            qpos = put(qpos, joints, (powers * values).sum(axis=-1))
+            speeds = (powers[..., :4] * slopes).sum(axis=-1) * qvel[..., drivers]
+            qvel = put(qvel, joints, speeds)
+        return qpos, qvel
 
 
 def _ties(model: mujoco.MjModel) -> dict[int, tuple[int, np.ndarray]]:

@@ -1,11 +1,13 @@
 """The motion to be tracked, at any time."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import mujoco
 import numpy as np
 
 from mjx_msk import Motion, MskError, find_cycle
+from mjx_msk_tracking.arrays import Array, namespace
 from mjx_msk_tracking.ground import TOES, settle
 from mjx_msk_tracking.joints import Joints
 
@@ -84,47 +86,52 @@ class Reference:
         """Length of the motion, or of its cycle, s."""
         return float(self.time[-1])
 
-    def sample(self, time: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, time: Array) -> tuple[Array, Array]:
         """Return ``qpos`` and ``qvel`` (..., nq) at times (...) s.
 
         Cubic Hermite interpolation of the independent joints; the tied ones follow them. Before
         the start and after the end the motion stands still there, unless it loops.
         """
         turns, i, h, s = self._place(time)
-        x0, x1, v0, v1 = self.qpos[i], self.qpos[i + 1], self.qvel[i], self.qvel[i + 1]
+        take = partial(namespace(i).take, axis=0)
+        x0, x1, v0, v1 = (take(x, k) for x in (self.qpos, self.qvel) for k in (i, i + 1))
         a, b = 2 * (x0 - x1) + h * (v0 + v1), 3 * (x1 - x0) - h * (2 * v0 + v1)
         qpos = x0 + s * (h * v0 + s * (b + s * a)) + turns * self.stride
         qvel = v0 + s * (2 * b + 3 * s * a) / h
-        self.joints.follow(qpos, qvel)
-        return qpos, qvel
+        return self.joints.follow(qpos, qvel)
 
-    def forces(self, time: np.ndarray | float) -> np.ndarray:
+    def forces(self, time: Array) -> Array:
         """Return the net joint moments (..., nv) N m; raises ``MskError`` where unknown."""
         if self.force is None:
             raise MskError("the motion has no generalized forces.")
         return self._linear(self.force, time)
 
-    def activations(self, time: np.ndarray | float) -> np.ndarray | None:
+    def activations(self, time: Array) -> Array | None:
         """Return the muscles' activations (..., m), in the order of ``muscle_names``."""
         return None if self.activation is None else self._linear(self.activation, time)
 
-    def phase(self, time: np.ndarray | float) -> np.ndarray:
+    def phase(self, time: Array) -> Array:
         """Return how far the motion, or its cycle, is, 0 to 1."""
-        share = np.asarray(time) / self.duration
-        return share % 1.0 if self.loop else np.clip(share, 0.0, 1.0)
+        xp = namespace(time)
+        share = xp.asarray(time) / self.duration
+        return share % 1.0 if self.loop else xp.clip(share, 0.0, 1.0)
 
-    def _linear(self, values: np.ndarray, time: np.ndarray | float) -> np.ndarray:
+    def _linear(self, values: np.ndarray, time: Array) -> Array:
         _, i, _, s = self._place(time)
-        return values[i] + s * (values[i + 1] - values[i])
+        take = partial(namespace(i).take, values, axis=0)
+        return (1 - s) * take(i) + s * take(i + 1)
 
-    def _place(self, time: np.ndarray | float) -> tuple[np.ndarray, ...]:
+    def _place(self, time: Array) -> tuple[Array, ...]:
         """Return cycles gone (..., 1), frame (...), its length and the share of it (..., 1)."""
-        time = np.asarray(time, dtype=float)
-        turns = np.floor(time / self.duration) if self.loop else np.zeros_like(time)
-        within = np.clip(time - turns * self.duration, 0.0, self.duration)
-        i = np.clip(np.searchsorted(self.time, within, side="right") - 1, 0, len(self.time) - 2)
-        h = self.time[i + 1] - self.time[i]
-        return turns[..., None], i, h[..., None], ((within - self.time[i]) / h)[..., None]
+        xp = namespace(time)
+        time = xp.asarray(time, dtype=float)
+        turns = xp.floor(time / self.duration) if self.loop else xp.zeros_like(time)
+        within = xp.clip(time - turns * self.duration, 0.0, self.duration)
+        after = xp.searchsorted(self.time, within, side="right")
+        i = xp.clip(after - 1, 0, len(self.time) - 2)
+        begin = xp.take(self.time, i)
+        h = xp.take(self.time, i + 1) - begin
+        return turns[..., None], i, h[..., None], ((within - begin) / h)[..., None]
 
 
 def close(values: np.ndarray, time: np.ndarray) -> np.ndarray:

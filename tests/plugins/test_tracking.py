@@ -81,7 +81,7 @@ def test_joints_follow_through_others_and_hold_what_is_locked():
     assert held not in joints.independent
     qpos, qvel = np.zeros(model.nq), np.zeros(model.nv)
     qpos[joints.independent], qvel[joints.independent] = 0.3, 0.7
-    joints.follow(qpos, qvel)
+    qpos, qvel = joints.follow(qpos, qvel)
     assert (qpos[held], qvel[held]) == (0.25, 0.0)
     data = mujoco.MjData(model)
     data.qpos[:], data.qvel[:] = qpos, qvel
@@ -146,7 +146,7 @@ def test_every_coordinate_is_driven(model):
     joints, data = Joints(model), mujoco.MjData(model)
     qpos, qvel = np.zeros(model.nq), np.zeros(model.nv)
     qpos[joints.inner] = 0.1
-    joints.follow(qpos, qvel)
+    qpos, qvel = joints.follow(qpos, qvel)
     data.qpos[:] = qpos
     mujoco.mj_forward(model, data)
     moments = np.zeros((model.nu, model.nv))
