@@ -38,11 +38,12 @@ def finished(run: Run, out: Path) -> Motion | None:
 
 
 @contextmanager
-def arriving(run: Run, out: Path) -> Iterator[Path]:
+def arriving(run: Run, out: Path, *, again: bool = False) -> Iterator[Path]:
     """Yield a folder whose files move into ``out`` when the block succeeds, and only then.
 
-    Raises ``MskError`` when ``out`` cannot be written, and when a result would replace a file that
-    the run reads. Whatever goes wrong, nothing of this run is left in ``out``.
+    Raises ``MskError`` when ``out`` cannot be written, when a result would replace a file that the
+    run reads, and, but for ``again``, when it would replace another recording's. Whatever goes
+    wrong, nothing of this run is left in ``out``.
     """
     inputs = {path.resolve() for path in (run.source, *run.options.files().values())}
     for name in FILES:
@@ -52,6 +53,8 @@ def arriving(run: Run, out: Path) -> Iterator[Path]:
                 where=str(out / name),
                 remedy="Choose another folder with -o.",
             )
+    if not again:
+        _check_owner(run, out)
     with (
         writable_folder(out),
         tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as name,
@@ -62,6 +65,20 @@ def arriving(run: Run, out: Path) -> Iterator[Path]:
             where = error.where.replace(name, str(out))
             raise MskError(error.what, where=where, remedy=error.remedy) from error
         publish(Path(name), out, FILES)
+
+
+def _check_owner(run: Run, out: Path) -> None:
+    """Raise ``MskError`` where ``out`` holds the result of another recording."""
+    try:
+        owner = Motion.load(out / "motion.npz").provenance
+    except MskError:  # none, or nothing of ours
+        return
+    if owner.get("input_sha256", "") != run.provenance()["input_sha256"]:
+        raise MskError(
+            f"this folder holds the result of another recording ({owner.get('input', 'unknown')}).",
+            where=str(out),
+            remedy="Choose another folder with -o, or delete that result.",
+        )
 
 
 def write_result(run: Run, spec: mujoco.MjSpec, motion: Motion, folder: Path) -> str | None:

@@ -72,7 +72,7 @@ def estimate(
     run = Run(Path(source), options, on_stage)
     if not again and (earlier := finished(run, Path(out))) is not None:
         return Estimate(earlier, {}, reused=True)
-    with arriving(run, Path(out)) as folder:
+    with arriving(run, Path(out), again=again) as folder:
         spec, motion = analyse(run)
         note = write_result(run, spec, motion, folder)
     return Estimate(motion, run.timings, note)

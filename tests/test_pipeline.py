@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from mjx_msk import cache, outputs, recordings
 from mjx_msk.errors import MskError
 from mjx_msk.fit.clock import evenly
 from mjx_msk.fit.subject import generic_spec
+from mjx_msk.importing import import_motion
 from mjx_msk.model import Model
 from mjx_msk.motion import Motion
 from mjx_msk.options import Options
@@ -150,6 +152,21 @@ def test_an_input_is_never_overwritten(squat):
     with pytest.raises(MskError, match="overwrite this input"):
         estimate(SQUAT, squat, model)
     assert (squat / "markers.trc").read_bytes() == content
+
+
+def test_another_recordings_result_is_not_replaced(squat, tmp_path):
+    other = tmp_path / "other.trc"
+    other.write_text(SQUAT.read_text() + "\n")
+    files = {p: p.read_bytes() for p in squat.iterdir()}
+    with pytest.raises(MskError, match=r"result of another recording \(squat\.trc\)"):
+        estimate(other, squat, PERSON)
+    table = squat / "kinematics.mot"
+    with pytest.raises(MskError, match="another recording"):
+        import_motion(
+            Path(shutil.copy(table, tmp_path)), squat,
+            Options(model=Path(shutil.copy(squat / "model.xml", tmp_path))),
+        )  # fmt: skip
+    assert {p: p.read_bytes() for p in squat.iterdir()} == files
 
 
 def test_our_own_files_go_in_again(squat):
