@@ -27,6 +27,7 @@ from walking import (
 
 from mjx_msk.fit.balance import central_differences
 from mjx_msk.fit.kinetics import estimated_loads, joint_forces
+from mjx_msk.fit.proposal import Proposal
 from mjx_msk.fit.scaling import SEGMENTS
 from mjx_msk.fit.sighting import Sighting, sight
 from mjx_msk.fit.stature import Stature
@@ -150,6 +151,28 @@ def test_stature_follows_from_segments_as_in_the_scaled_model(generic, body):
     height, _ = Stature.of(generic).at(generic, 1.03, segments)
     own = Body(scaled_spec(generic_spec(), 1.03, segments, None), body.names)
     assert height == pytest.approx(own.stature(), abs=2e-3)
+
+
+def test_a_network_that_is_less_sure_than_usual_is_doubted(across, generic, body):
+    """A knee that is proposed 15 degrees off pulls; at twice the usual deviation hardly."""
+    knee = body.names.index("knee_angle_r")
+    wrong = across.fit.q.copy()
+    wrong[:, knee] += np.deg2rad(15.0)
+
+    def pulled_deg(std_deg: float) -> float:
+        proposal = Proposal(
+            q=wrong, std=np.full(wrong.shape, np.deg2rad(std_deg)),
+            log_segments=across.fit.log_segments,
+            camera_height=float(across.fit.camera_position[2]),
+        )  # fmt: skip
+        seen = across.sighting.observation
+        fit = fit_video(generic, seen, height_m=body.stature(), proposal=proposal)
+        return float(np.rad2deg((fit.q - across.fit.q)[:, knee].mean()))
+
+    usual, unsure = pulled_deg(13.0), pulled_deg(26.0)
+    assert 0.5 < usual < 10.0
+    # four times less precise, and another sixteen times
+    assert abs(unsure) < 0.2 * usual
 
 
 def standing_share(case: Found, body: Body) -> tuple[float, float]:
