@@ -145,9 +145,7 @@ def _is_frame(line: str) -> bool:
     return bool(first) and not first[0][0].isalpha()
 
 
-def _is_cut(
-    rows: list[tuple[int, str]], line_count: int, width: int, promised: int | None
-) -> bool:
+def _is_cut(rows: list[tuple[int, str]], line_count: int, width: int, promised: int | None) -> bool:
     """Tell whether the file ends in the middle of its last row, whose last number is then wrong.
 
     That is so where the number of cells is none that exporters write, and where the line has no end
