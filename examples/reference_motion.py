@@ -1,6 +1,6 @@
 """A reference motion for reinforcement learning: an estimate, on the floor, at 100 Hz.
 
-python examples/reference_motion.py                 # the demo's video
+python examples/reference_motion.py                 # the demo: the folder demo, made if need be
 python examples/reference_motion.py WALK --loop 5   # a folder of mjx-msk estimate, its best cycle
 """
 
@@ -19,16 +19,20 @@ from PIL import Image
 import mjx_msk
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("folder", nargs="?", type=Path, default=Path("out/cam01"))
+parser.add_argument("folder", nargs="?", type=Path, help="of mjx-msk estimate (default: the demo)")
 parser.add_argument("--loop", type=int, default=0, help="play the best cycle so many times")
 parser.add_argument("-o", "--out", type=Path, default=Path("reference.npz"))
 given = parser.parse_args()
+folder = given.folder or Path("demo")
+complete = all((folder / name).is_file() for name in ("motion.npz", "model.xml"))
+if given.folder and not complete:
+    sys.exit(f"{folder}: no finished estimate is here. Give a folder that mjx-msk estimate wrote.")
 try:
-    if not (given.folder / "motion.npz").is_file():
+    if not complete:
         options = mjx_msk.Options(height_m=1.73, mass_kg=70.0)
-        mjx_msk.estimate(mjx_msk.demo_video(), given.folder, options)
+        mjx_msk.estimate(mjx_msk.demo_video(), folder, options)
     edits = mjx_msk.Edits(loop=given.loop, ground=True, rate=100.0)
-    files = mjx_msk.export_motion(given.folder, "locomujoco", given.out, edits)
+    files = mjx_msk.export_motion(folder, "locomujoco", given.out, edits)
 except mjx_msk.MskError as error:
     sys.exit(str(error))
 print("Wrote", *files)

@@ -64,13 +64,18 @@ class Options:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Path)}
 
-    def body(self) -> tuple[float, float]:
-        """Return height (m) and mass (kg); raises ``MskError`` where one was not given."""
+    def body(self, otherwise: str = "") -> tuple[float, float]:
+        """Return height (m) and mass (kg); raises ``MskError`` where one was not given.
+
+        ``otherwise`` is what else the user can do.
+        """
         if self.height_m is None or self.mass_kg is None:
-            flag, example = ("--height", 1.73) if self.height_m is None else ("--mass", 70)
+            examples = {"--height": 1.73} if self.height_m is None else {}
+            examples |= {"--mass": 70} if self.mass_kg is None else {}
+            example = " ".join(f"{flag} {value}" for flag, value in examples.items())
             raise MskError(
-                f"{flag} is missing.",
-                remedy=f"Say how tall and heavy the person is, as in {flag} {example}",
+                f"{' and '.join(examples)} {'is' if len(examples) == 1 else 'are'} missing.",
+                remedy=f"Say how tall and heavy the person is, as in {example}{otherwise}",
             )
         return self.height_m, self.mass_kg
 

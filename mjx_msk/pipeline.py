@@ -233,7 +233,9 @@ def _checked_for_markers(run: Run) -> tuple[float | None, float | None]:
         run.warnings.append(f"markers have no use for {', '.join(unused)}")
     if run.options.model is not None:
         return None, run.options.mass_kg
-    return run.options.body()
+    return run.options.body(
+        ", or give the scaled model that carries these markers with --model MODEL.osim or .xml."
+    )
 
 
 def described(run: Run, motion: Motion, subject: Mapping[str, object]) -> Motion:

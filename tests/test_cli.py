@@ -51,6 +51,8 @@ def is_one_message(error: str) -> bool:
         (("--height", "nan", "--mass", "70"), "height of nan"),
         (("--height", "1.7", "--mass", "0"), "--mass: a mass of 0 kg"),
         (("--height", "1.7", "--mass", "-70"), "a mass of -70 kg"),
+        ((), "--height and --mass are missing"),
+        ((), "as in --height 1.73 --mass 70, or give the scaled model that carries these markers"),
         (("--mass", "70"), "--height is missing"),
         (("--height", "1.7"), "--mass is missing"),
         ((*BODY, "--slow-motion", "0"), "slow-motion factor of 0"),
@@ -119,6 +121,16 @@ def test_recordings_that_are_none(mjx_msk, tmp_path, kind, says):
     assert str(path) in error
     assert is_one_message(error)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_video_without_a_body_needs_one(mjx_msk, tmp_path):
+    film = write_video(tmp_path / "a.mp4", [quarters()] * 3)
+    code, _, error = mjx_msk("estimate", film, "-o", tmp_path / "out")
+    assert code == 2
+    assert "--height and --mass are missing" in error
+    assert "as in --height 1.73 --mass 70" in error
+    assert "--model" not in error
+    assert is_one_message(error)
 
 
 def test_a_camera_file_that_is_none(mjx_msk, tmp_path):
@@ -216,6 +228,7 @@ def test_a_folder_of_recordings(mjx_msk, tmp_path, monkeypatch):
     code, said, _ = mjx_msk("estimate", folder, *BODY, "-o", out)
     assert code == 0
     assert "already complete" in said
+    assert f"Report: {(out / odd / 'report.html').resolve()}" in said
 
 
 def test_a_full_disk_leaves_nothing(mjx_msk, tmp_path, monkeypatch):

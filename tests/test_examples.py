@@ -11,6 +11,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+import takes
 
 import mjx_msk
 from mjx_msk.train.config import read_config
@@ -83,6 +84,23 @@ def test_an_osim_goes_to_mujoco(tmp_path):
     ):
         length = np.hypot(*np.subtract(begin, end))
         np.testing.assert_allclose(data.actuator(name).length, length, atol=1e-6)
+
+
+def test_a_reference_motion_is_made_of_an_estimate_alone(tmp_path):
+    done = run("reference_motion.py", "wlak", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("wlak: no finished estimate is here.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_motion_of_the_demo_that_is_there(tmp_path):
+    if not ctypes.util.find_library("OSMesa"):
+        pytest.skip("no OSMesa: apt install libosmesa6")
+    takes.save(takes.walk(20), tmp_path / "demo")
+    done = run("reference_motion.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "frames at 100 Hz" in done.stdout
+    assert {p.name for p in (tmp_path / "demo").iterdir()} == {"motion.npz", "model.xml"}
 
 
 def run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -278,6 +278,7 @@ def test_formats_that_need_even_frames_get_them(take, tmp_path):
     assert path == tmp_path / "uneven" / "mjlab.npz"
     assert len(np.load(path)["joint_pos"]) == len(time)
     (path,) = export_motion(tmp_path / "uneven", "csv")
+    assert path == tmp_path / "uneven" / "motion.csv"
     with open(path, encoding="utf-8", newline="") as file:
         assert float(list(csv.DictReader(file))[10]["time"]) == pytest.approx(time[10])
 
@@ -300,6 +301,7 @@ def test_edits_come_before_writing(folder, tmp_path, take):
         ("csv", "walk.txt", "end in .csv"),
         ("locomujoco", "motion.npz", "overwrite the motion"),
         ("locomujoco", "model.npz", "overwrite the motion"),
+        ("dm_control", "model.h5", "overwrite the motion"),
         ("opensim", "", "overwrite the motion"),
         ("fbx", "walk.fbx", "unknown format 'fbx'"),
     ],
@@ -309,6 +311,15 @@ def test_names_that_cannot_be(folder, to, name, says):
     with pytest.raises(MskError, match=says):
         export_motion(folder, to, folder / name)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_names_that_are_not_given():
+    names = {form.name: form.default_name for form in FORMATS.values()}
+    assert names == {
+        "locomujoco": "locomujoco.npz", "mjlab": "mjlab.npz", "dm_control": "dm_control.h5",
+        "opensim": "opensim", "c3d": "motion.c3d", "bvh": "motion.bvh", "gltf": "motion.glb",
+        "csv": "motion.csv", "parquet": "motion.parquet",
+    }  # fmt: skip
 
 
 def test_a_motion_of_another_model_is_refused(folder, tmp_path):
@@ -331,7 +342,7 @@ def test_the_command_line(folder, tmp_path, capsys):
     assert capsys.readouterr().out == f"Wrote {tmp_path / 'a.bvh'}\n"
     assert run(folder, "--to", "csv", "--start", 99) == 2
     assert "reaches from 0.5" in capsys.readouterr().err
-    assert not (folder / "csv.csv").exists()
+    assert not (folder / "motion.csv").exists()
     assert run(tmp_path / "none", "--to", "csv") == 2
     assert "no such file" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from mjx_msk.errors import MskError
 from mjx_msk.motion import Motion
 from mjx_msk.report import render
 from mjx_msk.report.overlay import Overlay, person_box, project
+from mjx_msk.report.playback import ACTIVE, RESTING
 from mjx_msk.report.render import render_replay
 from mjx_msk.report.replay import output_times
 from mjx_msk.report.style import LEFT, RIGHT, confidence_rgb, rgb
@@ -121,6 +122,32 @@ def test_a_foot_on_the_ground_takes_its_side_colour(tmp_path, model_xml):
     assert count(images[2], LEFT) == 0
     assert count(images[-2], LEFT) > 100
     assert count(images[-2], RIGHT) == 0
+
+
+def test_muscles_go_from_blue_to_red_by_activation(tmp_path, model_xml):
+    model_xml.write_text(
+        XML.replace(
+            "</worldbody>",
+            """<site name="a" pos=".3 -.4 .4"/><site name="b" pos=".3 -.4 1.4"/></worldbody>
+            <tendon><spatial name="m" width=".04" rgba=".5 .5 .5 1">
+              <site site="a"/><site site="b"/></spatial></tendon>
+            <actuator><muscle name="m" tendon="m" lengthrange=".5 1.5"/></actuator>""",
+        )
+    )
+    blue, red = ("#{:02X}{:02X}{:02X}".format(*(round(255 * c) for c in rgba[:3]))
+                 for rgba in (RESTING, ACTIVE))  # fmt: skip
+    out = tmp_path / "replay.mp4"
+    known = {
+        "muscle_names": ("m",),
+        "activation": np.repeat([0.0, 1.0], 10)[:, None],
+        "muscle_force": np.zeros((20, 1)),
+    }
+    assert render_replay(motion(**known), model_xml, out) is None
+    images = decode(out)[0][:, :640]
+    assert count(images[1], blue) > 300 > 10 > count(images[1], red)
+    assert count(images[-2], red) > 300 > 10 > count(images[-2], blue)
+    assert render_replay(motion(), model_xml, out) is None
+    assert count(decode(out)[0][1, :640], blue) == 0  # unknown is not resting
 
 
 def test_the_video_beside_the_model_shows_the_same_moment(tmp_path, model_xml):

@@ -143,6 +143,26 @@ def test_a_motion_that_knows_little_still_makes_a_page(tmp_path):
     assert "nan" not in page.scripts[1].lower()
 
 
+@pytest.mark.parametrize("filmed", [True, False])
+def test_the_words_below_the_replay_are_about_what_it_shows(tmp_path, filmed):
+    (tmp_path / "replay.mp4").write_bytes(b"not really a video")
+    seen = {
+        "landmark_names": ("nose",), "landmark_pixels": np.zeros((FRAMES, 1, 2)),
+        "landmark_visibility": np.ones((FRAMES, 1)),
+    }  # fmt: skip
+    muscles = {
+        "muscle_names": ("soleus_r",), "activation": np.zeros((FRAMES, 1)),
+        "muscle_force": np.zeros((FRAMES, 1)),
+    }  # fmt: skip
+    found = motion(**(seen if filmed else muscles))
+    write_report(found, tmp_path / "report.html", tmp_path / "replay.mp4")
+    text = re.sub(r"\s+", " ", Page(tmp_path / "report.html").text)
+    assert "Arrows are ground forces" in text
+    assert ("Dots are the landmarks seen" in text) == filmed
+    assert ("Lines are the fitted model" in text) == filmed
+    assert ("Muscles go from blue" in text) == (not filmed)
+
+
 def test_an_unwritable_page_is_said_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(MskError, match="cannot write"):

@@ -172,6 +172,28 @@ def test_an_excerpt_is_read_with_a_warning(tmp_path):
     assert "900" in markers.warnings[0]
 
 
+@pytest.mark.parametrize("spaced", [False, True], ids=["tabs", "spaces"])
+def test_a_file_that_is_cut_anywhere_holds_no_wrong_number(tmp_path, spaced):
+    """All frames up to the cut, unless it is in the last cell of the last frame promised."""
+    text = trc("".join(body_row(i + 1, i / 100) for i in range(3)), frames=3)
+    if spaced:
+        head, rows = text[: text.index("1\t0")], text[text.index("1\t0") :]
+        text = head + rows.replace("\t", " ")
+    whole = read_trc(write(tmp_path / "a.trc", text))
+    assert whole.warnings == ()
+    ends = [i for i, letter in enumerate(text) if letter == "\n"]
+    for length in range(ends[-3] + 1, len(text.rstrip()) - 3):
+        markers = read_trc(write(tmp_path / "a.trc", text[:length]))
+        held = sum(end < length for end in ends[-3:])
+        np.testing.assert_array_equal(markers.time, whole.time[:held])
+        np.testing.assert_array_equal(markers.positions, whole.positions[:held])
+        (said,) = markers.warnings
+        assert f"promises 3 frames but holds {held}." in said
+        assert ("cut off" in said) == (length - 1 not in ends)
+    with_end = read_trc(write(tmp_path / "a.trc", text[: ends[-2] + 12] + "\n"))
+    assert "cut off" in with_end.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -184,7 +206,8 @@ def test_an_excerpt_is_read_with_a_warning(tmp_path):
         (trc(GOOD_ROWS, markers=4, labels="a\tb\tc"), "promises 4 markers, but 3"),
         (trc("", frames=0), "no frames"),
         (trc(body_row(1, 0.0) + body_row(2, 0.0)), "does not increase"),
-        (trc(body_row(1, 0.0) + "2\t0.01\t100\t17"), "4 values for 11"),
+        (trc("1\t0.0\t100\t17\n" + body_row(2, 0.01)), "4 values for 11"),
+        (trc(body_row(1, 0.0)[:-2]), "no frames"),
         (trc(GOOD_ROWS.replace("1700", "17oo")), "holds '17oo'"),
         (trc("1\t0\t\t\t\t\t\t\t\t\t\n2\t0.1\t\t\t\t\t\t\t\t\t\n"), "two markers"),
     ],

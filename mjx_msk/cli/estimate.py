@@ -115,8 +115,8 @@ def _tell(terminal: Terminal, outcome: Outcome, out: Path) -> None:
     if outcome.state == KEPT:
         name = Path(outcome.name).name
         terminal.say(f"{name}: already complete in {out}, kept (--again estimates anew)")
-        return
-    terminal.table(outcome.value.motion, outcome.value.timings)
-    if outcome.value.note:
-        terminal.say(outcome.value.note)
+    else:
+        terminal.table(outcome.value.motion, outcome.value.timings)
+        if outcome.value.note:
+            terminal.say(outcome.value.note)
     terminal.say(f"Report: {(out / 'report.html').resolve()}")

@@ -27,14 +27,14 @@ def export_motion(
 ) -> list[Path]:
     """Write the motion in ``folder`` in the format ``to``; returns the files, the asked one first.
 
-    Without a ``path`` the file is named after the format and lies in ``folder``. Raises
+    Without a ``path`` it lies in ``folder`` under the format's ``default_name``. Raises
     ``MskError`` for an unknown format, a folder without a motion, edits that cannot be done, and a
     file that cannot be written.
     """
     if to not in FORMATS:
         raise MskError(f"unknown format '{to}'.", remedy=f"Choose one of: {', '.join(FORMATS)}.")
     form = FORMATS[to]
-    path = folder / f"{to}{form.suffix}" if path is None else path
+    path = folder / form.default_name if path is None else path
     _check_path(path, form, folder)
     take = read_take(folder)
     try:
@@ -66,8 +66,9 @@ def _check_path(path: Path, form: Format, folder: Path) -> None:
             where=str(path),
             remedy="Rename it.",
         )
+    written = [path, path.with_suffix(".xml")] if form.model else [path]
     own = [folder / "motion.npz", folder / "model.xml"] if form.suffix else [folder]
-    if any(path.with_suffix(name.suffix).resolve() == name.resolve() for name in own):
+    if {path.resolve() for path in written} & {path.resolve() for path in own}:
         raise MskError(
             "this would overwrite the motion that is exported.",
             where=str(path),

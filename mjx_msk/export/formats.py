@@ -18,6 +18,13 @@ class Format:
     suffix: str  #: of the file; empty for a folder
     module: str  #: in ``mjx_msk.export``, imported when it is used
     even: bool = True  #: frames must be evenly spaced
+    model: bool = False  #: the model is written beside the file, under the same name
+
+    @property
+    def default_name(self) -> str:
+        """Return the name in an estimate's folder, whose motion.npz and model.xml it must spare."""
+        stem = self.name if self.model or not self.suffix else "motion"
+        return f"{stem}{self.suffix}"
 
     @property
     def write(self) -> Callable[["Take", Path], list[Path]]:
@@ -28,9 +35,9 @@ class Format:
 FORMATS = {
     form.name: form
     for form in (
-        Format("locomujoco", ".npz", "locomujoco"),
-        Format("mjlab", ".npz", "mjlab"),
-        Format("dm_control", ".h5", "dm_mocap"),
+        Format("locomujoco", ".npz", "locomujoco", model=True),
+        Format("mjlab", ".npz", "mjlab", model=True),
+        Format("dm_control", ".h5", "dm_mocap", model=True),
         Format("opensim", "", "opensim", even=False),
         Format("c3d", ".c3d", "c3d"),
         Format("bvh", ".bvh", "bvh"),

@@ -45,9 +45,10 @@ def read_trc(path: str | os.PathLike[str]) -> Markers:
     """Read marker trajectories; millimetres and Y up become metres and Z up.
 
     Unlabelled trajectories (no name or ``*12``) are left out; empty cells, NaN and exact (0, 0, 0)
-    count as missing. Raises ``MskError`` for a file that is missing, foreign, truncated or ragged,
-    that repeats a marker, whose time does not increase, that holds no frame or no marker, or whose
-    numbers do not fit the unit in its header.
+    count as missing. The last row of a file that ends in the middle of it is left out, with a
+    warning. Raises ``MskError`` for a file that is missing, foreign, truncated before its first
+    whole frame or ragged, that repeats a marker, whose time does not increase, that holds no frame
+    or no marker, or whose numbers do not fit the unit in its header.
     """
     where = str(path)
     lines = read_lines(path)
@@ -60,7 +61,9 @@ def read_trc(path: str | os.PathLike[str]) -> Markers:
     header = _header(lines[1], lines[2], where)
     labels = _labels(lines[3], header, where)
     rows = [(i + 1, line) for i, line in enumerate(lines) if i >= 4 and _is_frame(line)]
-    values = _values(rows, 2 + 3 * len(labels), where)
+    width = 2 + 3 * len(labels)
+    cut = bool(rows) and _is_cut(rows, len(lines), width, _promised(header))
+    values = _values(rows[:-1] if cut else rows, width, where)
     check_time(values[:, 1], where)
     named = [i for i, label in enumerate(labels) if label and not label.startswith("*")]
     names = tuple(labels[i] for i in named)
@@ -71,7 +74,7 @@ def read_trc(path: str | os.PathLike[str]) -> Markers:
     positions = z_up_from_y_up(positions) * _METRES[header["Units"]]
     _check_extent(positions, header["Units"], where)
     time = values[:, 1]
-    return Markers(time, names, positions, _rate(time, header), _warnings(header, len(time)))
+    return Markers(time, names, positions, _rate(time, header), _warnings(header, len(time), cut))
 
 
 def write_trc(path: str | os.PathLike[str], markers: Markers) -> None:
@@ -142,6 +145,28 @@ def _is_frame(line: str) -> bool:
     return bool(first) and not first[0][0].isalpha()
 
 
+def _is_cut(rows: list[tuple[int, str]], line_count: int, width: int, promised: int | None) -> bool:
+    """Tell whether the file ends in the middle of its last row, whose last number is then wrong.
+
+    That is so where the number of cells is none that exporters write, and where the line has no end
+    and is short or not the last that the header promises.
+    """
+    last, line = rows[-1]
+    tabs = "\t" in rows[0][1].strip()
+    count = len(cells(line, tabs))
+    if count >= width:
+        return last == line_count and promised is not None and len(rows) < promised
+    return last == line_count or not _fits(count, width, tabs)
+
+
+def _fits(count: int, width: int, tabs: bool) -> bool:
+    """Tell whether a row of so many cells is whole.
+
+    Exporters drop the tabs of markers that are missing at the end, always three at a time.
+    """
+    return count == width or (tabs and 2 <= count < width and (count - 2) % 3 == 0)
+
+
 def _values(rows: list[tuple[int, str]], width: int, where: str) -> np.ndarray:
     """Return frame number, time and coordinates (T, width); absent cells are NaN."""
     if not rows:
@@ -150,13 +175,7 @@ def _values(rows: list[tuple[int, str]], width: int, where: str) -> np.ndarray:
     values = np.full((len(rows), width), np.nan)
     for out, (line_number, line) in zip(values, rows, strict=True):
         row = cells(line, tabs)
-        # Exporters drop the tabs of markers that are missing at the end, always three at a time.
-        if (
-            len(row) > width
-            or len(row) < 2
-            or (len(row) - 2) % 3
-            or (not tabs and len(row) < width)
-        ):
+        if not _fits(len(row), width, tabs):
             raise MskError(
                 f"line {line_number} has {len(row)} values for {width} columns.",
                 where=where,
@@ -194,8 +213,15 @@ def _rate(time: np.ndarray, header: dict[str, str]) -> float:
         return 0.0
 
 
-def _warnings(header: dict[str, str], frames: int) -> tuple[str, ...]:
+def _promised(header: dict[str, str]) -> int | None:
+    """Return the number of frames that the header promises."""
     promised = header.get("NumFrames", "")
-    if promised.isdigit() and int(promised) > frames:
-        return (f"The marker file promises {promised} frames but holds {frames}.",)
-    return ()
+    return int(promised) if promised.isdigit() else None
+
+
+def _warnings(header: dict[str, str], frames: int, cut: bool) -> tuple[str, ...]:
+    promised = _promised(header) or 0
+    said = ["The last row of the marker file is cut off and was left out."] if cut else []
+    if promised > frames:
+        said.insert(0, f"The marker file promises {promised} frames but holds {frames}.")
+    return (" ".join(said),) if said else ()

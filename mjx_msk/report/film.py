@@ -26,7 +26,7 @@ class FilmOptions:
     azimuth_deg: float = 140.0
     elevation_deg: float = -12.0
     distance_m: float | None = None
-    muscles: bool = True  #: coloured by activation
+    muscles: bool = True  #: coloured by activation where that is known
     forces: bool = True
 
 

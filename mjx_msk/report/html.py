@@ -35,6 +35,8 @@ def write_report(
         warnings=[str(w) for w in motion.quality.get("warnings", ())],
         quality=quality_rows(motion),
         video=base64.b64encode(video).decode() if video else None,
+        filmed=motion.landmark_pixels is not None,
+        active=motion.activation is not None,
         note=note,
         fixed=panels.fixed(motion),
         provenance=_provenance(motion),

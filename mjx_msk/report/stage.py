@@ -49,7 +49,7 @@ class Stage:
         self.data = mujoco.MjData(model)
         self.playback = Playback(motion, model, name=str(model_xml))
         self.option = mujoco.MjvOption()
-        if view.muscles:
+        if view.muscles and motion.activation is not None:
             self.playback.colour_muscles(model, self.option)
         self.feet = [_bodies_of_foot(model, side) for side in motion.foot_names]
         self.resting = model.geom_rgba.copy(), model.geom_matid.copy()

@@ -15,7 +15,7 @@ class View:
     azimuth_deg: float = AZIMUTHS_DEG["quarter"]  #: in front of the person, to the right
     elevation_deg: float = -12.0  #: negative looks down
     distance_m: float | None = None  #: None: near enough to fill the picture
-    muscles: bool = False  #: coloured by activation
+    muscles: bool = True  #: coloured by activation where that is known
     forces: bool = True  #: arrows of the ground reaction forces
 
 
