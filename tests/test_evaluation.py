@@ -167,7 +167,7 @@ class Trials:
         for i in range(count):
             path = folder / f"{i}.mot"
             path.write_text(str(i))
-            reader = self.bad if i % 3 == 1 else self.good
+            reader = {1: self.bad, 4: self.broken}.get(i, self.good)
             self.listed.append(Listed(dataset="made", name=str(i), files=(path,), read=reader))
 
     def good(self):
@@ -175,6 +175,9 @@ class Trials:
 
     def bad(self):
         raise MskError("damaged.", where="here")
+
+    def broken(self):
+        raise ValueError("what no reader foresaw")
 
     split, person = "val", "somebody"
 

@@ -36,6 +36,7 @@ from mjx_msk.train.loop import METRICS, Trainer, ordered, rollout_frames, scene,
 from mjx_msk.train.objective import silent, varied
 from mjx_msk.train.windows import Windows
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = {
     "ikt": IKTConfig(
         landmark_width=8, landmark_blocks=1, landmark_heads=2, width=16, blocks=1, heads=2
@@ -110,7 +111,7 @@ def test_a_wrong_config_is_said_so(tmp_path, text, said):
 
 @pytest.mark.parametrize("name", ["train_ikt.toml", "train_idt.toml"])
 def test_the_examples_are_configs(name):
-    read_config(Path(__file__).parents[1] / "examples" / name)
+    read_config(EXAMPLES / name)
 
 
 def test_the_curriculum_has_equal_parts():
@@ -210,10 +211,8 @@ def test_the_simulation_reproduces_a_motion_from_its_own_forces(records):
 
 
 def test_a_short_training_lowers_the_loss(records, tmp_path):
-    config = TrainConfig(
-        data=records, out=tmp_path, steps=40, learning_rate=0.01, log_every=1, validate_every=100,
-        **SMALL,
-    )  # fmt: skip
+    smoke = read_config(EXAMPLES / "train_smoke.toml")
+    config = dataclasses.replace(smoke, data=records, out=tmp_path)
     heard: list[int] = []
     weights = train(config, lambda step, steps, found: heard.append(step))
     assert heard == list(range(1, 41))
@@ -255,6 +254,8 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):
     a, b = (load_weights(path, IKT, model)[0] for (path,) in (whole, again))
     for x, y in zip(jax.tree.leaves(nnx.state(a)), jax.tree.leaves(nnx.state(b)), strict=True):
         np.testing.assert_array_equal(x, y)
+    with pytest.raises(MskError, match=r"started with other settings \(steps\)"):
+        train(dataclasses.replace(parted, steps=9))
 
 
 def rows_but_time(folder: Path) -> list[tuple[int, str, str, str]]:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mjx_msk.cli.terminal import OK, Terminal
+from mjx_msk.cli.terminal import BAD_INPUT, OK, Terminal
+from mjx_msk.errors import MskError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Evaluate:
                 Kit(self.weights),
                 plan,
                 on_stage=on_stage,
-                on_skip=lambda name, why: terminal.error(f"{name}: {why}"),
+                on_skip=lambda name, why: terminal.error(f"{name}: {_reason(why)}"),
             )
         for line in lines(found.rows, coordinates=self.coordinates):
             terminal.say(line)
@@ -72,4 +73,9 @@ class Evaluate:
             f"{found.made} trials evaluated, {found.kept} kept, {len(found.skipped)} left out: "
             f"{self.out}"
         )
-        return OK
+        return OK if found.rows else BAD_INPUT
+
+
+def _reason(why: Exception) -> str:
+    """Say why a trial is left out; what is not the user's fault is named as what it is."""
+    return str(why) if isinstance(why, MskError) else f"{type(why).__name__}: {why}"

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import mjx_msk
 from mjx_msk.data import camera_noise
 from mjx_msk.data.clip import RATE_HZ, Clip
 from mjx_msk.data.landmark_tree import HIPS, LANDMARKS
@@ -24,6 +25,8 @@ from mjx_msk.evaluation.methods import METHODS, UNTAUGHT, Kit
 from mjx_msk.evaluation.scores import Scores, scores
 from mjx_msk.evaluation.truth import truth_of
 from mjx_msk.files import replacing
+from mjx_msk.fit.config import FitConfig
+from mjx_msk.fit.loop import NEARBY
 from mjx_msk.fit.observation import ImageObservation, landmark_sites
 from mjx_msk.fit.sighting import sight
 from mjx_msk.nets.ikt import movable
@@ -81,7 +84,7 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     made: int = 0
     kept: int = 0
-    skipped: list[tuple[str, MskError]] = field(default_factory=list)
+    skipped: list[tuple[str, Exception]] = field(default_factory=list)
 
 
 def evaluate(
@@ -91,12 +94,12 @@ def evaluate(
     plan: Plan,
     *,
     on_stage: OnStage = lambda *_: None,
-    on_skip: Callable[[str, MskError], None] = lambda *_: None,
+    on_skip: Callable[[str, Exception], None] = lambda *_: None,
 ) -> Results:
     """Score every method on every trial of the plan's people; results are kept in ``out``.
 
-    An answer is kept while the trial's files and, where the method asks them, the networks are the
-    same.
+    An answer is kept while the trial's files, the settings of the fit, this package's version and,
+    where the method asks them, the networks are the same.
     ``on_stage(label, done, total)`` hears about progress, ``on_skip(trial, why)`` about each
     trial that is left out. Raises ``MskError`` where ``out`` cannot be written.
     """
@@ -114,7 +117,7 @@ def evaluate(
         path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
         try:
             rows, fresh = _rows(listed, path, maker, kit, plan)
-        except MskError as error:
+        except Exception as error:  # one trial, whatever is wrong with it, does not stop the others
             results.skipped.append((name, error))
             on_skip(name, error)
             continue
@@ -142,7 +145,9 @@ def _rows(
         plan.people and trial.person not in plan.people
     ):
         return [], False
-    known, common = _earlier(path), [VERSION, listed.name, plan.longest_s, *listed.hashes().items()]
+    known = _earlier(path)
+    settings = mjx_msk.__version__, repr(FitConfig()), repr(NEARBY)
+    common = [VERSION, *settings, listed.name, plan.longest_s, *listed.hashes().items()]
     views = (None,) if plan.video else plan.seeds
     keys: dict[tuple[int | None, str], str] = {}
     for view_of in views:

@@ -277,10 +277,11 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> list[Path]:
     """Train (or go on) and return the files with the weights of what was trained.
 
     A run that was interrupted goes on from its last checkpoint as if
-    nothing had happened. ``on_step(step, steps, metrics)`` hears about every logged step. Where
-    ``jax.distributed`` joins several processes, all call this with one folder that they share, and
-    the first one writes.
+    nothing had happened; raises ``MskError`` where that had another config. ``on_step(step, steps,
+    metrics)`` hears about every logged step. Where ``jax.distributed`` joins several processes, all
+    call this with one folder that they share, and the first one writes.
     """
+    _check_config(config)
     trainer = Trainer(config, Records(config.data))
     config.out.mkdir(parents=True, exist_ok=True)
     if first := jax.process_index() == 0:
@@ -299,6 +300,22 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> list[Path]:
                 continue
             save_weights(written[-1], getattr(networks, name), {"config": config.to_dict()})
     return written
+
+
+def _check_config(config: TrainConfig) -> None:
+    """Raise ``MskError`` where the run to go on from was configured otherwise."""
+    file = config.out / "config.json"
+    if not file.is_file() or not (config.out / "checkpoints").is_dir():
+        return
+    paths = {"data", "out"}
+    before, now = json.loads(file.read_text()), json.loads(json.dumps(config.to_dict()))
+    changed = [k for k in now if k not in paths and before.get(k) != now[k]]
+    if changed:
+        raise MskError(
+            f"the training in this folder was started with other settings ({', '.join(changed)}).",
+            where=str(config.out),
+            remedy="Put the settings back, give another out, or delete the folder.",
+        )
 
 
 def _run(trainer: Trainer, kept: ocp.CheckpointManager, log: "Metrics", on_step: OnStep) -> None:
