@@ -35,7 +35,22 @@ OPTIONAL = {"opensim", "h5py", "ezc3d", "pygltflib", "pyarrow"}
 #: Packages that are slow to import: a line of help must not wait for them.
 HEAVY = ("mediapipe", "opensim", "plotly", "mujoco", "jax", "scipy", "cv2")
 
+#: What each plugin connects with, beside NumPy and MuJoCo; ``tyro`` describes commands.
+HOSTS = {
+    "mjx_msk_dm_control": {"dm_control"},
+    "mjx_msk_gym": {"gymnasium", "stable_baselines3"},
+    "mjx_msk_osim": set(),
+    "mjx_msk_playground": {"brax", "jax", "ml_collections", "mujoco_playground"},
+    "mjx_msk_ray": {"ray"},
+    "mjx_msk_studio": {"tyro"},
+    "mjx_msk_tracking": set(),
+}
+#: What plugins share.
+SHARED = {"mjx_msk_tracking", "mujoco", "numpy"}
+
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+PLUGINS = Path(__file__).parents[1] / "plugins"
+PLUGIN_SOURCES = sorted(PLUGINS.rglob("*.py"))
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -105,6 +120,29 @@ def test_no_circles():
 def test_optional_packages_are_imported_where_they_are_needed(path):
     modules = on_import(tree_of(path))
     assert not {module.split(".")[0] for module in modules} & OPTIONAL
+
+
+def test_every_plugin_has_its_hosts():
+    assert {path.parent.name for path in PLUGINS.glob("*/__init__.py")} == set(HOSTS)
+
+
+@pytest.mark.parametrize("path", PLUGIN_SOURCES, ids=lambda p: str(p.relative_to(PLUGINS)))
+def test_plugins_know_their_hosts_and_the_public_face(path):
+    tree = tree_of(path)
+    plugin = path.relative_to(PLUGINS).parts[0]
+    dotted = imports(tree)
+    allowed = HOSTS[plugin] | SHARED | {plugin, "mjx_msk"} | sys.stdlib_module_names
+    assert {name.split(".")[0] for name in dotted} <= allowed
+    public = {"mjx_msk", *(f"mjx_msk.{name}" for name in mjx_msk.__all__)}
+    assert {name for name in dotted if name.split(".")[0] == "mjx_msk"} <= public
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert node.value.id != "mjx_msk" or node.attr in mjx_msk.__all__, node.attr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_package_knows_no_plugin(path):
+    assert not {name.split(".")[0] for name in imports(tree_of(path))} & set(HOSTS)
 
 
 @pytest.mark.parametrize("module", ["mjx_msk", "mjx_msk.cli"])

@@ -258,6 +258,28 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):
         train(dataclasses.replace(parted, steps=9))
 
 
+def test_mixed_precision_calculates_in_half_and_keeps_parameters_in_single(records, tmp_path):
+    """With the one loss whose program compiles fast; both networks are made the same way."""
+    none = dict.fromkeys((f.name for f in dataclasses.fields(Weights)), 0.0)
+    config = TrainConfig(
+        data=records, out=tmp_path, steps=4, weights=Weights(**none | {"contact": 1.0}),
+        mixed_precision=True, **SMALL | {"rollout_frames": (), "drawn_poses": 0},
+    )  # fmt: skip
+    trainer = Trainer(config, Records(records))
+    before = [np.asarray(x) for x in jax.tree.leaves(trainer.state.params)]
+    for _ in range(2):  # the first one's learning rate is 0
+        parts = {name: float(x) for name, x in trainer.step().items()}
+        assert np.isfinite(parts["contact"])
+    after = jax.tree.leaves(trainer.state.params)
+    assert {x.dtype for x in after} == {np.dtype(np.float32)}
+    assert any(np.any(x != y) for x, y in zip(before, after, strict=True))
+    networks = trainer.networks()
+    for network in (networks.ikt, networks.idt):
+        halves = [x for _, x in nnx.iter_modules(network) if isinstance(x, nnx.Linear)]
+        assert halves
+        assert jnp.bfloat16 in {x.dtype for x in halves}
+
+
 def rows_but_time(folder: Path) -> list[tuple[int, str, str, str]]:
     return sorted(row for row in rows(folder) if row[2] != "s_per_step")
 
