@@ -242,7 +242,7 @@ def test_the_principal_point_says_how_the_picture_stands(opencap):
 
 def test_one_broken_trial_stops_no_other(opencap):
     path = opencap / "subject5/MarkerData/Mocap/walking2.trc"
-    path.write_text(path.read_text()[:3000])
+    path.write_text(path.read_text()[:200])
     heard = {}
     found = [t.name for t in load("opencap", opencap, on_error=heard.__setitem__)]
     assert len(found) == 4

@@ -8,7 +8,6 @@ from flax import nnx
 from scipy.optimize import linprog
 from scipy.spatial.transform import Rotation
 
-from mjx_msk.data.augment import ClipArrays, turned
 from mjx_msk.data.landmark_tree import HIPS
 from mjx_msk.errors import MskError
 from mjx_msk.fit.root import root_pose
@@ -19,7 +18,7 @@ from mjx_msk.nets.ikt import IKT, IKTConfig, movable
 from mjx_msk.nets.shipped import Networks
 from mjx_msk.nets.sight import Sight, look
 from mjx_msk.nets.weights import load_weights, save_weights
-from mjx_msk.physics.root import root_coordinates, root_frame
+from mjx_msk.physics.root import about, root_coordinates, root_frame
 from mjx_msk.train.loop import scene
 
 T, L = 6, 22
@@ -154,17 +153,31 @@ def test_forces_push_inside_the_soles_and_the_cone(default, networks):
     np.testing.assert_array_equal(found.cop[..., 2], 0.0)
 
 
+def turned(model: Model, angle: float, q, qd, qdd) -> list[jax.Array]:
+    """Return a motion (T, n) turned about the world's vertical; rates follow by the chain rule."""
+    turn, k = about(jnp.array(angle), 2), ROOT_COORDINATES
+
+    def root(q: jax.Array) -> jax.Array:
+        rotation, position = root_frame(model, q)
+        return root_coordinates(model, turn @ rotation, turn @ position)
+
+    def rate(q: jax.Array, qd: jax.Array) -> jax.Array:
+        return jax.jvp(root, (q,), (qd,))[1]
+
+    def one(q, qd, qdd):
+        return root(q), *jax.jvp(rate, (q, qd), (qd, qdd))
+
+    new = jax.vmap(one)(q[:, :k], qd[:, :k], qdd[:, :k])
+    return [jnp.concatenate([a, b[:, k:]], axis=1) for a, b in zip(new, (q, qd, qdd), strict=True)]
+
+
 def test_where_one_walks_to_does_not_matter(default, networks):
-    q, qd, qdd = moved(default)
-    feet, alone = jnp.zeros((T, 2, 3)), jnp.zeros(T)
-    own = ClipArrays(
-        q, qd, qdd, qd, feet, feet, feet, feet[..., 0], alone, alone, jnp.zeros((T, L, 3))
-    )
-    away = turned(default, own, jnp.array(1.1))
+    own = moved(default)
+    away = turned(default, 1.1, *own)
     turn = Rotation.from_rotvec([0.0, 0.0, 1.1]).as_matrix()
     there, here = (
-        networks.idt(default, observe(default, c.q, c.qd, c.qdd, HEIGHT), jnp.arange(T) / 30)
-        for c in (away, own)
+        networks.idt(default, observe(default, *motion, HEIGHT), jnp.arange(T) / 30)
+        for motion in (away, own)
     )
     np.testing.assert_allclose(there.force, here.force @ turn.T, atol=0.5)  # N
     np.testing.assert_allclose(there.tau, here.tau, atol=0.05)
