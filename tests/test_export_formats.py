@@ -54,6 +54,12 @@ def c_engine(xml: Path, qpos: np.ndarray, qvel: np.ndarray) -> tuple[mujoco.MjMo
     return mj, data
 
 
+def test_only_opensims_format_holds_an_osim(folder):
+    with pytest.raises(MskError, match="format 'csv' holds no OpenSim model"):
+        export_motion(folder, "csv", osim=Path("generic.osim"))
+    assert not (folder / "motion.csv").exists()
+
+
 def test_a_free_root_changes_no_pose(take):
     free = with_free_root(take.spec)
     mj, own = free.compile(), take.mj

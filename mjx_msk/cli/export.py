@@ -21,6 +21,8 @@ class Export:
     """The format; MyoSuite and MuscleMimic read locomujoco's."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The file to write (opensim: the folder); in the estimate's folder if not given."""
+    osim: Path | None = None
+    """The OpenSim model that the motion's was made from: opensim writes it in the person's size."""
     start: float | None = None
     """First second of the motion to keep."""
     end: float | None = None
@@ -42,7 +44,7 @@ class Export:
             start=self.start, end=self.end, loop=self.loop, mirror=self.mirror,
             ground=self.ground, rate=self.rate,
         )  # fmt: skip
-        for path in export_motion(self.folder, self.to, self.out, edits):
+        for path in export_motion(self.folder, self.to, self.out, edits, osim=self.osim):
             terminal.say(f"Wrote {path}")
         return OK
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mjx_msk.compile.osim_scaling import write_scaled_osim
 from mjx_msk.errors import MskError
 from mjx_msk.export.cycles import looped
 from mjx_msk.export.edits import cut, grounded, mirrored, resampled
@@ -23,22 +24,34 @@ class Edits:
 
 
 def export_motion(
-    folder: Path, to: str, path: Path | None = None, edits: Edits | None = None
+    folder: Path,
+    to: str,
+    path: Path | None = None,
+    edits: Edits | None = None,
+    *,
+    osim: Path | None = None,
 ) -> list[Path]:
     """Write the motion in ``folder`` in the format ``to``; returns the files, the asked one first.
 
-    Without a ``path`` it lies in ``folder`` under the format's ``default_name``. Raises
+    Without a ``path`` it lies in ``folder`` under the format's ``default_name``. With ``osim``, the
+    OpenSim model that the motion's was made from, ``to="opensim"`` writes ``model.osim`` as well:
+    that model in the person's size. Raises
     ``MskError`` for an unknown format, a folder without a motion, edits that cannot be done, and a
     file that cannot be written.
     """
     if to not in FORMATS:
         raise MskError(f"unknown format '{to}'.", remedy=f"Choose one of: {', '.join(FORMATS)}.")
+    if osim is not None and to != "opensim":
+        raise MskError(f"the format '{to}' holds no OpenSim model.", where="--osim")
     form = FORMATS[to]
     path = folder / form.default_name if path is None else path
     _check_path(path, form, folder)
     take = read_take(folder)
     try:
-        return form.write(edited(take, edits or Edits(), even=form.even), path)
+        written = form.write(edited(take, edits or Edits(), even=form.even), path)
+        if osim is not None:
+            written.append(write_scaled_osim(take.spec, osim, path / "model.osim"))
+        return written
     except MskError as error:
         raise MskError(error.what, where=error.where or str(folder), remedy=error.remedy) from error
 

@@ -6,6 +6,9 @@ import pytest
 
 from mjx_msk.compile import compile_osim, scale_spec
 from mjx_msk.compile.fidelity import Fidelity, compare
+from mjx_msk.compile.osim_scaling import write_scaled_osim
+from mjx_msk.errors import MskError
+from mjx_msk.fit.subject import scaled_spec
 from mjx_msk.resources import asset
 
 opensim = pytest.importorskip("opensim")
@@ -104,6 +107,24 @@ def test_scaling_is_that_of_opensim(shared_data, tmp_path):
     assert max(result.moment.values()) < 0.005
     assert np.median(list(result.length.values())) < 1e-4
     _check_markers_and_muscles(opensim.Model(str(tmp_path / "scaled.osim")), scaled)
+
+
+def test_the_scaled_osim_of_an_estimate_is_its_model(shared_data, tmp_path):
+    """As ``mjx-msk export --to opensim --osim`` writes it: symmetric factors, another mass."""
+    opensim.Logger.setLevelString("Off")
+    spec = mujoco.MjSpec.from_file(str(asset("rajagopal_lai_uhlrich_2023.xml")))
+    segments = np.array([0.08, -0.05, 0.04, 0.06, -0.03, 0.05, 0.07, -0.04])
+    scaled = scaled_spec(spec, 1.03, segments, 64.0)
+    path = write_scaled_osim(scaled, shared_data / GENERIC, tmp_path / "model.osim")
+    result = compare(path, scaled.compile(), poses=20, seed=6)
+    assert largest(result.position, patella=False) < 2e-5
+    assert result.mass < 1e-9
+    assert result.com < 1e-6
+    assert result.inertia < 1e-6
+    _check_markers_and_muscles(opensim.Model(str(path)), scaled)
+    with pytest.raises(MskError, match="no scaled copy of this one"):
+        write_scaled_osim(scaled, shared_data / "models/Rajagopal2016.osim", tmp_path / "b.osim")
+    assert not (tmp_path / "b.osim").exists()
 
 
 def _check_markers_and_muscles(model, scaled: mujoco.MjSpec) -> None:
