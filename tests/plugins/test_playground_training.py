@@ -1,23 +1,31 @@
 """Brax's PPO learns the task on a small body."""
 
-from functools import partial
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import made_arm
 import numpy as np
 import pytest
-from playground_host import mjx_msk_playground, mujoco_playground, networks
+from playground_host import mujoco_playground
 
 from mjx_msk.compile import write_xml
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory):
+def arm(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("arm")
     made_arm.motion().save(path / "motion.npz")
     write_xml(made_arm.spec(), path / "model.xml")
-    settings = {"motion": str(path), "actuation": "torque", "sim_dt": 0.005}
+    return path
+
+
+@pytest.fixture(scope="module")
+def load(arm):
+    settings = {"motion": str(arm), "actuation": "torque", "sim_dt": 0.005}
 
     def load(**changes) -> mujoco_playground.MjxEnv:
         return mujoco_playground.registry.load("MskTrack", config_overrides=settings | changes)
@@ -43,21 +51,11 @@ def test_episodes_end_with_the_motion_or_with_the_body(load):
     np.testing.assert_array_equal(state.reward[3], 0)
 
 
-def test_ppo_raises_the_reward(load):
+def test_ppo_raises_the_reward(arm):
     """From motors that jerk the arm about to ones that hold it near its motion."""
-    rewards = []
-    mjx_msk_playground.train_ppo(
-        load(loop=True), num_timesteps=100_000, num_evals=2, seed=0, episode_length=30,
-        num_envs=64, num_eval_envs=64, unroll_length=10, batch_size=64, num_minibatches=4,
-        num_updates_per_batch=4, learning_rate=1e-3, discounting=0.95, entropy_cost=1e-3,
-        normalize_observations=True,
-        network_factory=partial(
-            networks.make_ppo_networks, policy_hidden_layer_sizes=(32, 32),
-            value_hidden_layer_sizes=(32, 32),
-        ),
-        progress_fn=lambda steps, metrics: rewards.append(float(metrics["eval/episode_reward"])),
-    )  # fmt: skip
-    before, after = rewards
-    print(rewards)
+    code = Path(__file__).with_name("train_arm.py")
+    done = subprocess.run([sys.executable, code, arm], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout.splitlines()[-1])
     assert 0 < before < 30  # actions
     assert after > 1.5 * before
