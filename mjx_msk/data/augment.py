@@ -1,16 +1,14 @@
 """A motion in a mirror: an exact symmetry, so that its kinetics stay right.
 
-A pure function of a clip's arrays (``clip_arrays``) in the default model's coordinates, for use
+A pure function of a clip's arrays in the default model's coordinates, for use
 inside a training step, under ``jit`` and ``vmap``.
 """
 
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from mjx_msk.data.clip import Clip
 from mjx_msk.data.landmark_tree import COUNTERPART
 from mjx_msk.model import Model
 
@@ -34,11 +32,6 @@ class ClipArrays(NamedTuple):
     kinetics_known: jax.Array
     measured: jax.Array
     landmarks: jax.Array
-
-
-def clip_arrays(clip: Clip) -> ClipArrays:
-    """Return a clip's arrays."""
-    return ClipArrays(*(jnp.asarray(getattr(clip, name)) for name in ClipArrays._fields))
 
 
 def other_side(name: str) -> str:

@@ -13,7 +13,8 @@ from mjx_msk.fit.muscles import muscle_effort
 from mjx_msk.fit.observation import ImageObservation
 from mjx_msk.fit.points import centroidal, places, points
 from mjx_msk.fit.proposal import propose
-from mjx_msk.fit.scaling import SEGMENTS, VERTEX_SITE
+from mjx_msk.fit.scaling import SEGMENTS
+from mjx_msk.fit.stature import Stature
 from mjx_msk.model import Model
 from mjx_msk.nets.shipped import Networks
 
@@ -30,10 +31,10 @@ def warming_up(
     numbers; a failure shows when the fit itself runs them. Leaving the block waits.
     """
     q, feet = np.zeros((1, model.n)), np.zeros((1, 2, 3))
-    sites = np.zeros(len(landmarks) + 1, int)
-    sites[-1] = model.layout.site_index[VERTEX_SITE]
+    sites = np.zeros(len(landmarks), int)
     jobs: tuple[Callable[[], object], ...] = (
         lambda: points(model, 1.0, q, np.zeros(len(SEGMENTS)), sites),
+        lambda: Stature.of(model),
         lambda: joint_forces(model, q, q, q, FootLoads(feet, feet, feet)),
         lambda: centroidal(model, q),
         lambda: places(model, q),
@@ -41,7 +42,7 @@ def warming_up(
         lambda: muscle_effort(model, q, q, q, q, FootLoads(feet, feet, feet)),
     )
     if networks is not None:
-        somebody = _anybody(landmarks, sites[:-1])
+        somebody = _anybody(landmarks, sites)
         jobs += (
             lambda: propose(networks.ikt, model, somebody, 1.7),
             lambda: learned_kinetics(networks.idt, model, q, q, q, somebody.dt, 1.7),
