@@ -59,6 +59,7 @@ class Motion:
     loaded_joint_names: tuple[str, ...] = ()
     joint_force: np.ndarray | None = None  #: (T, j, 3) N on the outer bone, in its axes
     confidence: np.ndarray | None = None  #: (T, n) 0..1 per coordinate
+    q_std: np.ndarray | None = None  #: (T, n) rad or m, standard deviation that the network states
     marker_names: tuple[str, ...] = ()
     markers: np.ndarray | None = None  #: (T, m, 3) m, the model's markers
     landmark_names: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Motion:
         expected = {
             "q": (frames, n), "qd": (frames, n), "qdd": (frames, n),
             "qpos": (frames, nq), "qvel": (frames, nq), "qacc": (frames, nq),
-            "generalized_force": (frames, n), "confidence": (frames, n),
+            "generalized_force": (frames, n), "confidence": (frames, n), "q_std": (frames, n),
             "foot_force": (frames, 2, 3), "foot_cop": (frames, 2, 3),
             "foot_moment": (frames, 2, 3), "contact": (frames, 2),
             "activation": (frames, len(self.muscle_names)),

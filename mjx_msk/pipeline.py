@@ -107,6 +107,7 @@ def _from_video(run: Run) -> tuple[mujoco.MjSpec, Motion]:
         qdd=found.qdd,
         touching=fit.touching,
         confidence=fit.confidence,
+        q_std=None if found.proposal is None else found.proposal.std,
         belt_m_s=belt,
     )
     motion = with_kinetics(run, model, evidence, fit.pushing)
@@ -185,7 +186,8 @@ def watch(run: Run, model: Model, networks: Networks | None) -> tuple[Landmarks,
             camera = camera_from_metadata(info)
         samples = video.sample(info)
         network = MediaPipePose(options.pose_model)
-        with warming_up(model, tuple(landmark_sites(model, NAMES)), networks):
+        sites = tuple(landmark_sites(model, NAMES))
+        with warming_up(model, sites, 1.0 / info.rate_hz, networks):
             tracks = network.detect(
                 info, samples=samples, on_frame=lambda i, n: run.on_stage("landmarks", i, n)
             )

@@ -137,15 +137,18 @@ def test_stance_that_is_late_and_stance_that_is_missed(truth, right):
 
 
 def test_a_motion_drifts_less_under_its_own_torques(truth, right):
-    from mjx_msk.evaluation.drift import drift
+    from mjx_msk.fit.drift import drift
 
-    def after(extra: float) -> float:
+    def after(extra: float, residual: float = 0.0) -> float:
         tau = right.tau.copy()
+        tau[:, :6] = residual
         tau[:, truth.model.layout.coordinate_index["knee_angle_r"]] += extra
-        return drift(truth.model, right.q, right.qd, tau, right.loads, truth.dt)["drift_0.1s_deg"]
+        found = drift(truth.model, right.q, right.qd, tau, right.loads, truth.dt, spans_s=(0.1,))
+        return found["drift_0.1s_deg"]
 
     assert after(0.0) < 0.5
     assert after(50.0) > 2.0 * after(0.0)
+    assert after(0.0, residual=500.0) == after(0.0)
 
 
 def test_a_camera_is_the_same_for_the_same_seed(kit, clip):

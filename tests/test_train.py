@@ -30,7 +30,7 @@ from mjx_msk.nets import losses
 from mjx_msk.nets.idt import IDTConfig, Kinetics
 from mjx_msk.nets.ikt import IKT, IKTConfig
 from mjx_msk.nets.shipped import FILES, networks_in
-from mjx_msk.nets.weights import load_weights
+from mjx_msk.nets.weights import load_weights, save_weights
 from mjx_msk.train.config import TrainConfig, Weights, read_config
 from mjx_msk.train.loop import METRICS, Trainer, ordered, rollout_frames, scene, train
 from mjx_msk.train.objective import silent, varied
@@ -231,6 +231,21 @@ def test_a_short_training_lowers_the_loss(records, tmp_path):
     assert [path.name for path in weights] == list(FILES)
     networks_in(tmp_path, Model.from_spec(generic_spec()))
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_training_begins_with_given_weights(records, tmp_path):
+    config = TrainConfig(data=records, out=tmp_path, steps=1, weights=NO_PHYSICS, **SMALL)
+    other = Trainer(dataclasses.replace(config, seed=1), Records(records)).networks().ikt
+    save_weights(tmp_path / "ikt.safetensors", other)
+    config = dataclasses.replace(config, start=tmp_path)
+    begun = Trainer(config, Records(records)).networks().ikt
+    for found, expected in zip(
+        *(jax.tree.leaves(nnx.state(n)) for n in (begun, other)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    config = dataclasses.replace(config, ikt=dataclasses.replace(config.ikt, width=24))
+    with pytest.raises(MskError, match="another size"):
+        Trainer(config, Records(records))
 
 
 def test_an_interrupted_training_ends_as_if_it_had_not_been(records, tmp_path):

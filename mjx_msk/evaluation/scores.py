@@ -7,10 +7,10 @@ compared as they are.
 
 import numpy as np
 
-from mjx_msk.evaluation.drift import drift
 from mjx_msk.evaluation.methods import Outcome
 from mjx_msk.evaluation.stance import event_errors_ms, slip_mm
 from mjx_msk.evaluation.truth import Truth
+from mjx_msk.fit.drift import drift
 from mjx_msk.fit.kinetics import joint_forces
 from mjx_msk.fit.points import joint_centres, places
 from mjx_msk.fit.root import root_pose, turned
@@ -23,6 +23,8 @@ CENTRES = tuple(
     for name in ("femur", "tibia", "talus", "humerus", "ulna", "hand")
     for side in "rl"
 )
+#: How long motions are simulated from their own states, s.
+_SIMULATED_S = (0.1, 0.5)
 #: How names of the arms' coordinates start.
 ARMS = ("arm_", "elbow_", "pro_sup", "wrist_")
 #: The joints whose moments are compared (names without side).
@@ -44,7 +46,9 @@ def scores(truth: Truth, found: Outcome, movable: np.ndarray) -> Scores:
     result = _kinematic(truth, found, q, movable)
     if truth.known.sum() > 1:
         result |= _kinetic(truth, found, turn, movable)
-    result |= drift(found.model, found.q, found.qd, found.tau, found.loads, truth.dt)
+    result |= drift(
+        found.model, found.q, found.qd, found.tau, found.loads, truth.dt, spans_s=_SIMULATED_S
+    )
     bottom = places(found.model, found.q).soles[..., 2] - np.asarray(found.model.contact_radius)
     return result | {
         "slip_mm": slip_mm(found.model, found.q, found.loads, truth.dt),

@@ -34,6 +34,7 @@ def columns(take: Take) -> list[Column]:
         ("generalized_force", coordinates, moment, ""),
         ("reserve", coordinates, moment, ""),
         ("confidence", coordinates, "1", ""),
+        ("q_std", coordinates, angle, ""),
         ("foot_force", feet, "N", "xyz"),
         ("foot_cop", feet, "m", "xyz"),
         ("foot_moment", feet, "N m", "xyz"),

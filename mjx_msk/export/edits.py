@@ -26,7 +26,7 @@ _RATES_HZ = (1.0, 10000.0)
 _ASYMMETRY_M = 0.03
 _LINEAR = (
     "generalized_force", "foot_force", "foot_cop", "foot_moment", "activation", "muscle_force",
-    "reserve", "joint_force", "confidence", "landmark_pixels", "landmark_visibility",
+    "reserve", "joint_force", "confidence", "q_std", "landmark_pixels", "landmark_visibility",
 )  # fmt: skip
 _FEET = ("foot_force", "foot_cop", "foot_moment")
 
@@ -116,6 +116,7 @@ def mirrored(take: Take) -> Take:
         "generalized_force": _taken(motion.generalized_force, source, sign),
         "reserve": _taken(motion.reserve, source, sign),
         "confidence": _taken(motion.confidence, source),
+        "q_std": _taken(motion.q_std, source),
         "foot_force": _taken(motion.foot_force, feet, MIRROR),
         "foot_cop": _taken(motion.foot_cop, feet, MIRROR),
         "foot_moment": _taken(motion.foot_moment, feet, -MIRROR),

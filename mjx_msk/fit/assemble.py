@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mjx_msk.fit.drift import SIMULATED_S, drift
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import Kinetics, full_motion
 from mjx_msk.fit.muscles import MuscleEffort
@@ -32,6 +33,7 @@ class Evidence:
     qdd: np.ndarray
     touching: np.ndarray
     confidence: np.ndarray
+    q_std: np.ndarray | None = None  #: (T, n) as the network states it
     belt_m_s: float = 0.0  #: speed of a treadmill's belt, against the facing
 
 
@@ -75,9 +77,9 @@ def assemble(
         joint_names=layout.joint_names, qpos=qpos, qvel=qvel, qacc=qacc,
         generalized_force=kinetics.generalized_force,
         foot_force=loads.force, foot_cop=loads.cop, foot_moment=loads.moment,
-        contact=contact, confidence=found.confidence,
+        contact=contact, confidence=found.confidence, q_std=found.q_std,
         marker_names=marker_names, markers=p.sites[:, marker_sites],
-        quality=_quality(model, found, kinetics, p.soles, measured),
+        quality=_quality(model, found, loads, kinetics, p.soles, measured),
     )  # fmt: skip
     return motion if effort is None else _with_muscles(model, motion, effort)
 
@@ -95,7 +97,12 @@ def _with_muscles(model: Model, motion: Motion, effort: MuscleEffort) -> Motion:
 
 
 def _quality(
-    model: Model, found: Evidence, kinetics: Kinetics, soles: np.ndarray, measured: bool
+    model: Model,
+    found: Evidence,
+    loads: FootLoads,
+    kinetics: Kinetics,
+    soles: np.ndarray,
+    measured: bool,
 ) -> dict[str, object]:
     mass = float(np.sum(model.mjx.body_mass))
     weight = mass * float(np.linalg.norm(np.asarray(model.mjx.opt.gravity)))
@@ -109,6 +116,9 @@ def _quality(
         "foot_slip_mm": slip,
         "foot_penetration_mm": depth,
     }
+    dt = float(found.time[1] - found.time[0]) if len(found.time) > 1 else 1.0
+    tau = kinetics.generalized_force
+    quality |= drift(model, found.q, found.qd, tau, loads, dt, spans_s=SIMULATED_S)
     _, position = root_pose(model, found.q)
     distance = float(np.linalg.norm(position[-1, :2] - position[0, :2]))
     if distance > _TRAVELS_M:

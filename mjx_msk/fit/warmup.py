@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from mjx_msk.fit.drift import SIMULATED_S, drift
 from mjx_msk.fit.ground_forces import FootLoads
 from mjx_msk.fit.kinetics import full_motion, joint_forces
 from mjx_msk.fit.learned import learned_kinetics
@@ -23,15 +24,18 @@ _THREADS = 2  # XLA compiles one program per thread
 
 @contextmanager
 def warming_up(
-    model: Model, landmarks: tuple[str, ...], networks: Networks | None
+    model: Model, landmarks: tuple[str, ...], dt: float, networks: Networks | None
 ) -> Iterator[None]:
     """Prepare every jitted function of a video fit with ``landmarks`` beside the block.
 
-    The programs depend on the model's layout and on how many landmarks there are, not on its
-    numbers; a failure shows when the fit itself runs them. Leaving the block waits.
+    The programs depend on the model's layout, on how many landmarks there are and on the time
+    ``dt`` (s) between frames, not on the model's numbers; a failure shows when the fit itself runs
+    them. Leaving the block waits.
     """
     q, feet = np.zeros((1, model.n)), np.zeros((1, 2, 3))
     sites = np.zeros(len(landmarks), int)
+    frames = round(SIMULATED_S[-1] / dt) + 1
+    still, none = np.zeros((frames, model.n)), np.zeros((frames, 2, 3))
     jobs: tuple[Callable[[], object], ...] = (
         lambda: points(model, 1.0, q, np.zeros(len(SEGMENTS)), sites),
         lambda: Stature.of(model),
@@ -40,6 +44,9 @@ def warming_up(
         lambda: places(model, q),
         lambda: full_motion(model, q, q, q),
         lambda: muscle_effort(model, q, q, q, q, FootLoads(feet, feet, feet)),
+        lambda: drift(
+            model, still, still, still, FootLoads(none, none, none), dt, spans_s=SIMULATED_S
+        ),
     )
     if networks is not None:
         somebody = _anybody(landmarks, sites)

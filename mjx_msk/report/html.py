@@ -39,6 +39,7 @@ def write_report(
         active=motion.activation is not None,
         note=note,
         fixed=panels.fixed(motion),
+        std=motion.q_std is not None,
         provenance=_provenance(motion),
         style=style,
         data=page_data(motion),

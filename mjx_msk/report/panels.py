@@ -48,7 +48,8 @@ def panels(motion: Motion) -> dict[str, list[dict[str, Any]]]:
     """Return the plots of each section: ``legs``, ``arms``, ``moments`` and so on.
 
     A panel has ``title``, ``unit``, ``note``, and ``traces`` with ``side`` (r, l or empty), ``y``
-    and ``confidence`` (0..1 or empty) over ``motion.time``. Sections without data are empty.
+    and ``confidence`` (0..1 or empty) over ``motion.time``, angles ``std`` (deg) where it
+    is known. Sections without data are empty.
     """
     movements = {m: c for m, c in _movements(motion).items() if _moves(motion, c)}
     trunk_and_legs = {m: c for m, c in movements.items() if not m.startswith(_ARMS)}
@@ -136,8 +137,13 @@ def _trace(motion: Motion, coordinate: str, values: np.ndarray) -> dict[str, Any
 def _angle(motion: Motion, movement: str, coordinates: list[str]) -> dict[str, Any]:
     title, positive, negative = _words(movement)
     note = f"+ {positive}, − {negative}" if positive else ""
-    degrees = [(c, np.rad2deg(motion.q[:, motion.index(c)])) for c in coordinates]
-    traces = [_trace(motion, c, y) for c, y in degrees]
+    traces = []
+    for name in coordinates:
+        column = motion.index(name)
+        trace = _trace(motion, name, np.rad2deg(motion.q[:, column]))
+        if motion.q_std is not None:
+            trace["std"] = numbers(np.rad2deg(motion.q_std[:, column]), 3)
+        traces.append(trace)
     return {"title": title, "unit": "°", "note": note, "traces": traces}
 
 

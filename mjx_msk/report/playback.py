@@ -31,7 +31,7 @@ _LAST_GROUP = 2  # of the groups of geoms that MuJoCo draws unless told otherwis
 #: Fields that run on straight lines between frames; the others have the nearest frame's value.
 _SMOOTH = (
     "q", "qd", "qdd", "qpos", "qvel", "qacc", "generalized_force", "activation", "muscle_force",
-    "joint_force", "reserve", "markers", "landmarks_fitted", "confidence",
+    "joint_force", "reserve", "markers", "landmarks_fitted", "confidence", "q_std",
 )  # fmt: skip
 
 

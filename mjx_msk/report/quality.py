@@ -44,6 +44,11 @@ MEASURES = (
         "Moment at the pelvis that the ground forces leave unexplained, RMS.", 0.1, 0.3,
     ),
     Measure(
+        "drift_0.1s_deg", "Forward simulation", "deg after 0.1 s",
+        "How far joint angles leave the motion when the model is simulated from it under the joint "
+        "moments and ground forces alone, with nothing at the pelvis.", 3, 10,
+    ),
+    Measure(
         "muscle_reserve_pct", "Muscle reserves", "% of the moments",
         "Joint moments of the legs that the model's muscles cannot make, RMS.", 5, 10,
     ),

@@ -40,6 +40,8 @@ class TrainConfig:
     """Folder of records that ``mjx-msk data prepare`` wrote."""
     out: Path
     """Folder for checkpoints, metrics and weights."""
+    start: Path | None = None
+    """Folder with the weights to begin with (``../assets``: the shipped ones), else random ones."""
     aside: tuple[str, ...] = ()
     """People of the training split who are left out, to choose settings on."""
     seed: int = 0
@@ -101,7 +103,8 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
         values = dataclasses.asdict(self)
-        return values | {"data": str(self.data), "out": str(self.out)}
+        paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+        return values | {name: str(path) for name, path in paths.items()}
 
 
 def read_config(path: str | os.PathLike[str]) -> TrainConfig:
@@ -126,4 +129,7 @@ def read_config(path: str | os.PathLike[str]) -> TrainConfig:
     except MskError as error:
         raise MskError(error.what, where=str(path), remedy=error.remedy) from error
     place = path.parent
-    return dataclasses.replace(config, data=place / config.data, out=place / config.out)
+    start = place / config.start if config.start else None
+    return dataclasses.replace(
+        config, data=place / config.data, out=place / config.out, start=start
+    )

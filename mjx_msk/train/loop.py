@@ -29,7 +29,7 @@ from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
 from mjx_msk.nets.idt import IDT, Kinetics
 from mjx_msk.nets.ikt import IKT
-from mjx_msk.nets.weights import save_weights
+from mjx_msk.nets.weights import load_weights, save_weights
 from mjx_msk.train.config import TrainConfig
 from mjx_msk.train.objective import (
     DYNAMIC,
@@ -118,6 +118,24 @@ def optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optax.apply_if_finite(steps, max_consecutive_errors=20)
 
 
+def trained(config: TrainConfig) -> list[str]:
+    """Return the names of the networks that the weights of the losses train."""
+    losses = {"ikt": KINEMATIC, "idt": DYNAMIC}
+    return [name for name in losses if wanted(config, *losses[name])]
+
+
+def _begin(network: IKT | IDT, file: Path, model: Model) -> None:
+    """Give a network the weights of a file; ``MskError`` where they are of another size."""
+    before, _ = load_weights(file, type(network), model)
+    if before.config != network.config:
+        raise MskError(
+            f"these weights are of a network of another size ({before.config}).",
+            where=str(file),
+            remedy="Give the config the same sizes.",
+        )
+    nnx.update(network, nnx.state(before, nnx.Param))
+
+
 def rollout_frames(config: TrainConfig, step: int) -> int:
     """Return how long simulated windows are at a step: the curriculum."""
     stages = config.rollout_frames or (0,)
@@ -147,6 +165,10 @@ class Trainer:
         val = [ordered(clip, columns) for clip in val]
         self.val = Windows(val, config.frames, config.strides) if val else None
         networks = Pair(config, self.scene.model, usual_pose(train))
+        if config.start:
+            for name in trained(config):
+                file = config.start / f"{name}.safetensors"
+                _begin(getattr(networks, name), file, self.scene.model)
         self.graph, params = nnx.split(networks, nnx.Param)
         self.optimizer = optimizer(config)
         mesh = Mesh(np.array(jax.devices()), ("data",))
@@ -293,11 +315,9 @@ def train(config: TrainConfig, on_step: OnStep = lambda *_: None) -> list[Path]:
         with closing(Metrics(config.out if first else None, int(trainer.state.step))) as log:
             _run(trainer, kept, log, on_step)
     networks, written = trainer.networks(), []
-    for name, losses in (("ikt", KINEMATIC), ("idt", DYNAMIC)):
-        if wanted(config, *losses):
-            written.append(config.out / f"{name}.safetensors")
-            if not first:
-                continue
+    for name in trained(config):
+        written.append(config.out / f"{name}.safetensors")
+        if first:
             save_weights(written[-1], getattr(networks, name), {"config": config.to_dict()})
     return written
 
@@ -307,7 +327,7 @@ def _check_config(config: TrainConfig) -> None:
     file = config.out / "config.json"
     if not file.is_file() or not (config.out / "checkpoints").is_dir():
         return
-    paths = {"data", "out"}
+    paths = {"data", "out", "start"}
     before, now = json.loads(file.read_text()), json.loads(json.dumps(config.to_dict()))
     changed = [k for k in now if k not in paths and before.get(k) != now[k]]
     if changed:

@@ -12,8 +12,10 @@ from mjx_msk.model import FOOT_BODIES, ROOT_COORDINATES, Model
 from mjx_msk.physics.dynamics import Loads
 from mjx_msk.physics.integration import Drive, Signal, State, rollout, with_locks
 
-#: Simulated for so long, s, in steps of at most this, s.
-SPANS_S, _STEP_S = (0.1, 0.5), 1.0 / 240.0
+#: How long an estimate is simulated from its own states, s.
+SIMULATED_S = (0.1,)
+#: The longest step, s.
+_STEP_S = 1.0 / 240.0
 #: Windows start this far apart, s, and run in groups of so many.
 _EVERY_S, _GROUP = 0.25, 8
 #: A simulation that has left this far behind is as bad as any, rad or m.
@@ -44,19 +46,28 @@ def _simulated(
 
 
 def drift(
-    model: Model, q: np.ndarray, qd: np.ndarray, tau: np.ndarray, loads: FootLoads, dt: float
+    model: Model,
+    q: np.ndarray,
+    qd: np.ndarray,
+    tau: np.ndarray,
+    loads: FootLoads,
+    dt: float,
+    *,
+    spans_s: tuple[float, ...],
 ) -> dict[str, float]:
-    """Return how far a motion (T, n) and its simulation are apart after 0.1 and 0.5 s.
+    """Return how far a motion (T, n) and its simulation are apart after ``spans_s``, longest last.
 
-    Nothing acts on the pelvis. Joint angles in deg and the pelvis's place in mm, means over windows
-    that start from the motion's own states; clips that are too short say nothing.
+    Residuals are left out: nothing acts on the pelvis. Joint angles in deg and the pelvis's place
+    in mm, means over windows that start from the motion's own states; clips that are too short say
+    nothing.
     """
     per_frame = max(1, round(dt / _STEP_S))
-    span = round(SPANS_S[-1] / dt)
+    span = round(spans_s[-1] / dt)
     starts = np.arange(0, len(q) - span, max(1, round(_EVERY_S / dt)))
     if not len(starts):
         return {}
     index = starts[:, None] + np.arange(span + 1)
+    tau = np.where(np.arange(model.n) < ROOT_COORDINATES, 0.0, tau)
     rows = (q, qd, tau, loads.force, np.nan_to_num(loads.cop), loads.moment)
     held, step = with_locks(model), jnp.float32(dt)
     simulate = partial(_simulated, steps=span * per_frame, per_frame=per_frame)
@@ -70,7 +81,7 @@ def drift(
     turning &= ~np.array(model.layout.locked)
     moving = ~np.array(model.layout.rotational) & (np.arange(model.n) < ROOT_COORDINATES)
     result = {}
-    for seconds in SPANS_S:
+    for seconds in spans_s:
         at = round(seconds / dt)
         name = f"drift_{seconds:g}s"
         result[f"{name}_deg"] = float(np.rad2deg(apart[:, at][:, turning].mean()))
