@@ -29,7 +29,7 @@ from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
 from mjx_msk.nets.idt import IDT, Kinetics
 from mjx_msk.nets.ikt import IKT
-from mjx_msk.nets.weights import load_weights, save_weights
+from mjx_msk.nets.weights import Network, load_weights, save_weights
 from mjx_msk.train.config import TrainConfig
 from mjx_msk.train.objective import (
     DYNAMIC,
@@ -124,7 +124,7 @@ def trained(config: TrainConfig) -> list[str]:
     return [name for name in losses if wanted(config, *losses[name])]
 
 
-def _begin(network: IKT | IDT, file: Path, model: Model) -> None:
+def _begin(network: Network, file: Path, model: Model) -> None:
     """Give a network the weights of a file; ``MskError`` where they are of another size."""
     before, _ = load_weights(file, type(network), model)
     if before.config != network.config:
