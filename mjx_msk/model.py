@@ -69,7 +69,6 @@ class Layout:
         return tuple(0 if name.split("/")[1] == "r" else 1 for name in self.contact_names)
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Model:
     """A musculoskeletal model: arrays that can be traced, and their layout.
@@ -89,7 +88,7 @@ class Model:
     contact_radius: jax.Array  #: (c,) m
     muscles: Muscles
     springs: Springs  #: on joints, besides those of ``mjx``
-    layout: Layout = dataclasses.field(metadata={"static": True})
+    layout: Layout  #: the same for every body of one anatomy
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Model":
@@ -186,6 +185,33 @@ class Model:
 class _Tie(NamedTuple):
     driver: int  #: joint
     polynomial: np.ndarray  #: (5,) ascending powers of the driver
+
+
+#: What all models of one anatomy share, so that JAX finds it the same without comparing it.
+_SHARED: dict[Any, Any] = {}
+
+
+def _flatten(model: Model) -> tuple[list[Any], Any]:
+    """Return a model's arrays and all else; remembered, since MJX compares arrays to say the same.
+
+    Calls of compiled functions take some milliseconds less for it.
+    """
+    kept = model.__dict__.get("_flat")
+    if kept is None:
+        arrays = {name: value for name, value in vars(model).items() if name != "layout"}
+        leaves, tree = jax.tree.flatten(arrays)
+        rest = (tree, model.layout)
+        kept = leaves, _SHARED.setdefault(rest, rest)
+        object.__setattr__(model, "_flat", kept)
+    return kept
+
+
+def _unflatten(rest: Any, leaves: Any) -> Model:
+    tree, layout = rest
+    return Model(**jax.tree.unflatten(tree, leaves), layout=layout)
+
+
+jax.tree_util.register_pytree_node(Model, _flatten, _unflatten)
 
 
 def _skeleton(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -137,17 +137,17 @@ def test_a_general_solver_finds_the_same_optimum():
         slack = (FRICTION * f[:, 2]) ** 2 - f[:, 0] ** 2 - f[:, 1] ** 2
         return np.concatenate([slack, f[:, 2]])
 
-    start = np.tile([0.0, 0.0, 0.3], 8)
     general = optimize.minimize(
-        cost, start, method="SLSQP", constraints={"type": "ineq", "fun": cone},
-        options={"maxiter": 1000, "ftol": 1e-12},
+        lambda x: 1e-3 * cost(x),  # in thousands it stops early, on some processors
+        np.tile([0.0, 0.0, 0.3], 8), method="SLSQP",
+        constraints={"type": "ineq", "fun": cone}, options={"maxiter": 1000, "ftol": 1e-12},
     )  # fmt: skip
     with jax.enable_x64(True):
         found = np.asarray(point_forces(demand, arms, touch, WEIGHT, DT)) / WEIGHT
     assert cone(found.ravel()).min() > -1e-12
     assert cost(found.ravel()) == pytest.approx(
-        general.fun, rel=1e-4
-    )  # SLSQP leaves the cone by 1e-5
+        1e3 * general.fun, rel=1e-4
+    )  # it leaves the cone by 1e-5
 
 
 def test_what_the_motion_leaves_open_is_as_told():

@@ -96,6 +96,30 @@ def test_steps_that_raise_the_cost_are_refused():
     np.testing.assert_allclose(solution.x, 0.0, atol=1e-3)
 
 
+def test_rows_of_one_unknown_alone_may_be_diagonals():
+    rng = np.random.default_rng(2)
+    target, slope = rng.normal(size=(2, FRAMES, N))
+    K = rng.normal(size=(FRAMES, N, 2))
+
+    def terms(x, g, diagonal: bool) -> list[Term]:
+        step = np.zeros((FRAMES, N))
+        step[:-2] = slope[:-2] * (x[2:] - 3.0 * x[:-2])
+        by = {0: -3.0 * slope, 2: slope}
+        near, one = x - target + K @ g, np.ones((FRAMES, N))
+        if diagonal:
+            return [Term(step, by), Term(near, {0: one}, K)]
+        full = {o: J[..., None] * np.eye(N) for o, J in by.items()}
+        return [Term(step, full), Term(near, {0: one[..., None] * np.eye(N)}, K)]
+
+    found, expected = (
+        gauss_newton(lambda x, g, d=d: terms(x, g, d), np.zeros((FRAMES, N)), np.zeros(2),
+                     iterations=20, tolerance=0.0)
+        for d in (True, False)
+    )  # fmt: skip
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-10)
+    np.testing.assert_allclose(found.g, expected.g, atol=1e-10)
+
+
 def test_rows_past_the_end_do_not_count():
     quiet, loud = (solve(Problem(2, bend=0.0), beyond=beyond) for beyond in (0.0, 100.0))
     np.testing.assert_allclose(loud[0], quiet[0], atol=1e-6)

@@ -81,7 +81,7 @@ class _Problem:
         ]
         if self.scaling:
             own = np.sqrt(len(q)) / segment_spread()
-            found.append(terms.shared(g * own, np.diag(own), q.shape))
+            found.append(terms.shared(g * own, np.diag(own), len(q)))
         return found
 
     def solve(self, q: np.ndarray, g: np.ndarray, scale: float, iterations: int) -> Solution:

@@ -18,7 +18,8 @@ class Term(NamedTuple):
     """Whitened residuals r (T, m) and their Jacobians; row t may touch frames t, t+1, ..."""
 
     residual: np.ndarray  #: (T, m); rows that would reach past the last frame do not count
-    by_offset: dict[int, np.ndarray]  #: d r_t / d x_{t+offset}, each (T, m, n)
+    #: d r_t / d x_{t+offset}, each (T, m, n), or all (T, n) where r_i is of x_i alone
+    by_offset: dict[int, np.ndarray]
     by_global: np.ndarray | None = None  #: d r_t / d g, (T, m, k)
     robust_cost: float | None = None  #: the loss itself where ``residual`` carries robust weights
 
@@ -46,15 +47,22 @@ class _NormalEquations:
     def add(self, term: Term) -> None:
         rows = _rows(term)
         for later, J_later in term.by_offset.items():
-            Jt = J_later[:rows].swapaxes(1, 2)
             there = slice(later, later + rows)
-            self.gradient[there] += (Jt @ term.residual[:rows, :, None])[..., 0]
+            alone = J_later.ndim == 2
+            J = J_later[:rows]
+            Jt = J if alone else J.swapaxes(1, 2)
+            r = term.residual[:rows]
+            self.gradient[there] += Jt * r if alone else (Jt @ r[..., None])[..., 0]
             for earlier, J_earlier in term.by_offset.items():
                 if earlier <= later:
-                    block = Jt @ J_earlier[:rows]
-                    self.blocks[later - earlier][earlier : earlier + rows] += block
+                    block = self.blocks[later - earlier][earlier : earlier + rows]
+                    if alone:
+                        np.einsum("tii->ti", block)[:] += Jt * J_earlier[:rows]
+                    else:
+                        block += Jt @ J_earlier[:rows]
             if term.by_global is not None:
-                self.border[there] += Jt @ term.by_global[:rows]
+                K = term.by_global[:rows]
+                self.border[there] += Jt[..., None] * K if alone else Jt @ K
         if term.by_global is not None:
             k = self.shape[2]
             flat = term.by_global[:rows].reshape(rows * term.by_global.shape[1], k)
@@ -65,12 +73,13 @@ class _NormalEquations:
         """Return the step (dx, dg) of ``(J^T J + damping * diag) step = -J^T r``."""
         frames, n, k = self.shape
         band = np.zeros((n * len(self.blocks), frames * n))
+        by_frame = band.reshape(-1, frames, n)
         row, column = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
         for offset, block in enumerate(self.blocks):
             keep = row + offset * n >= column
             depth = (offset * n + row - column)[keep]
-            for t in range(frames - offset):
-                band[depth, t * n + column[keep]] = block[t][keep]
+            here = block[: frames - offset, keep].T
+            by_frame[depth[:, None], np.arange(frames - offset), column[keep][:, None]] = here
         band[0] += damping * band[0] + 1e-9
         factor = linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
         border = self.border.reshape(frames * n, k)
@@ -86,7 +95,7 @@ class _NormalEquations:
 
 def _rows(term: Term) -> int:
     """Return how many rows of a term count: those that stay within the clip."""
-    return max(0, len(term.residual) - max(term.by_offset))
+    return max(0, len(term.residual) - max(term.by_offset, default=0))
 
 
 def cost_of(terms: Iterable[Term]) -> float:

@@ -14,7 +14,7 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  #: residual (T, m) and both Ja
 
 
 def robust(
-    residual: np.ndarray, J: np.ndarray, J_g: np.ndarray, *, group: int, scale: float
+    residual: np.ndarray, J: np.ndarray, J_g: np.ndarray | None, *, group: int, scale: float
 ) -> Term:
     """Apply Cauchy's loss to groups of ``group`` consecutive residuals.
 
@@ -25,9 +25,9 @@ def robust(
     squared = np.sum(residual.reshape(frames, m // group, group) ** 2, axis=2) / scale**2
     weight = np.repeat(1.0 / np.sqrt(1.0 + squared), group, axis=1)
     cost = scale**2 * float(np.sum(np.log1p(squared)))
-    return Term(
-        residual * weight, {0: J * weight[..., None]}, J_g * weight[..., None], robust_cost=cost
-    )
+    by_x = J * (weight if J.ndim == 2 else weight[..., None])
+    by_g = None if J_g is None else J_g * weight[..., None]
+    return Term(residual * weight, {0: by_x}, by_g, robust_cost=cost)
 
 
 def reprojection(
@@ -69,15 +69,14 @@ def prior(q: np.ndarray, mean: np.ndarray, spread: np.ndarray, weight: float) ->
     ``mean`` and ``spread`` are (n,), or (T, n) where the belief changes.
     """
     scale = np.broadcast_to(weight / spread, q.shape)
-    return Term((q - mean) * scale, {0: scale[..., None] * np.eye(q.shape[1])})
+    return Term((q - mean) * scale, {0: scale})
 
 
 def limits(q: np.ndarray, bounds: np.ndarray, spread: np.ndarray) -> Term:
     """Keep coordinates inside ``bounds`` (n, 2): what lies outside counts, by ``spread``."""
     outside = np.minimum(q - bounds[:, 0], 0.0) + np.maximum(q - bounds[:, 1], 0.0)
     active = (outside != 0.0) / spread
-    J = active[:, :, None] * np.eye(q.shape[1])
-    return Term(outside / spread, {0: J})
+    return Term(outside / spread, {0: active})
 
 
 def smoothness(q: np.ndarray, dt: float, spread: np.ndarray, weight: float) -> Term:
@@ -87,7 +86,7 @@ def smoothness(q: np.ndarray, dt: float, spread: np.ndarray, weight: float) -> T
     residual = np.zeros((frames, n))
     if frames > 3:
         residual[:-3] = (q[3:] - 3 * q[2:-1] + 3 * q[1:-2] - q[:-3]) * scale
-    J = np.broadcast_to(np.diag(scale), (frames, n, n))
+    J = np.broadcast_to(scale, (frames, n))
     return Term(residual, {0: -J, 1: 3 * J, 2: -3 * J, 3: J})
 
 
@@ -127,12 +126,10 @@ def _next(values: np.ndarray) -> np.ndarray:
     return np.concatenate([values[1:], values[-1:]])
 
 
-def shared(residual: np.ndarray, by_global: np.ndarray, shape: tuple[int, ...]) -> Term:
+def shared(residual: np.ndarray, by_global: np.ndarray, frames: int) -> Term:
     """Return residuals (m,) of the global unknowns alone, Jacobian (m, k), counted once."""
-    frames, n = shape
-    m = len(residual)
-    rows = np.zeros((frames, m))
+    rows = np.zeros((frames, len(residual)))
     rows[0] = residual
     J_g = np.zeros((frames, *by_global.shape))
     J_g[0] = by_global
-    return Term(rows, {0: np.zeros((frames, m, n))}, J_g)
+    return Term(rows, {}, J_g)

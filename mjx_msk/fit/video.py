@@ -145,10 +145,10 @@ class _Problem:
             self._size_term(q, g),
         ]
         if self.proposal is not None:
-            found.append(self._proposal_term(self.proposal, q, g))
+            found.append(self._proposal_term(self.proposal, q))
         return found
 
-    def _proposal_term(self, told: Proposal, q: np.ndarray, g: np.ndarray) -> Term:
+    def _proposal_term(self, told: Proposal, q: np.ndarray) -> Term:
         """Coordinates near what the networks say; locked ones are left to habits."""
         config, layout = self.config, self.model.layout
         joints = np.array(layout.rotational) & ~np.array(layout.locked)
@@ -158,9 +158,8 @@ class _Problem:
         spread = np.where(np.array(layout.locked), np.inf, np.maximum(doubt * told.std, 1e-3))
         weight = float(np.sqrt(min(1.0, config.proposal_rate_hz * self.seen.dt)))
         near = terms.prior(q, told.q, spread, weight)
-        by_g = np.zeros((*q.shape, len(g)))
         scale = config.proposal_robust_scale * weight
-        return terms.robust(near.residual, near.by_offset[0], by_g, group=1, scale=scale)
+        return terms.robust(near.residual, near.by_offset[0], None, group=1, scale=scale)
 
     def _size_term(self, q: np.ndarray, g: np.ndarray) -> Term:
         """Segments near their usual share of stature, stature as given, gravity as believed."""
@@ -174,7 +173,7 @@ class _Problem:
             row = np.concatenate([by_segment, np.zeros(_CAMERA_UNKNOWNS)]) / _STATURE_SPREAD_M
             residual = np.append(residual, (stature - self.height_m) / _STATURE_SPREAD_M)
             J = np.vstack([J, row])
-        return terms.shared(residual, J, q.shape)
+        return terms.shared(residual, J, len(q))
 
     def _floor_terms(self, p: Points) -> list[Term]:
         soles = self.soles(p)

@@ -24,6 +24,8 @@ TOUCH_LEAST = 0.2
 _OFF_BW = 1e-3
 #: Newton steps after the interior point; two or three are enough.
 _POLISHING = 8
+#: They end where an optimum is only so far off, BW, by the bytes of a number of the result.
+_ENOUGH_BW = {4: 1e-6, 8: 1e-14}
 
 
 class ForcePriors(NamedTuple):
@@ -195,13 +197,14 @@ def _optimum_on_host(priors: ForcePriors, problem: _Problem) -> tuple[np.ndarray
         A = sparse.csc_matrix(-sparse.kron(sparse.eye(count), cone))
         settings = clarabel.DefaultSettings()
         settings.verbose = False
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
         cones = [clarabel.SecondOrderConeT(3)] * count
         linear = -(R.T @ target)
         upper = sparse.triu(P, format="csc")
         solver = clarabel.DefaultSolver(upper, linear, A, np.zeros(3 * count), cones, settings)
         # Whatever it says of its progress: the polishing shows whether this is the optimum.
-        x, blocks, off = _polished(np.asarray(solver.solve().x), P, linear, priors.friction)
+        rough, enough = np.asarray(solver.solve().x), _ENOUGH_BW[dtype.itemsize]
+        x, blocks, off = _polished(rough, P, linear, priors.friction, enough)
         if off > _OFF_BW:
             x, blocks = x + np.nan, blocks + np.nan
         force[active], D[active] = x.reshape(count, 3), blocks
@@ -239,7 +242,7 @@ def _system(P: sparse.csc_matrix, blocks: np.ndarray) -> SuperLU:
 
 
 def _polished(
-    x: np.ndarray, P: sparse.csc_matrix, linear: np.ndarray, friction: float
+    x: np.ndarray, P: sparse.csc_matrix, linear: np.ndarray, friction: float, enough: float
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the optimum near ``x``, the projection's Jacobians (k, 3, 3) there, and how far off.
 
@@ -256,7 +259,7 @@ def _polished(
             break
         if worst < least:  # the first steps may go astray
             best, least, jacobians = x, worst, blocks
-        if worst < 1e-14:
+        if worst < enough:
             break
         x = x - _system(P, blocks).solve(residual)
     return best, jacobians, least
