@@ -41,7 +41,7 @@ def test_every_script_and_picture_is_in_the_table():
     for path in SCRIPTS:
         assert f"`{path.name}`" in said
     links = re.findall(r"\]\((\.\./.+?)\)", said)
-    assert len([p for p in links if p.endswith(".webp")]) == 6
+    assert len([p for p in links if p.endswith(".webp")]) == 7
     assert all((FOLDER / link).is_file() for link in links), links
 
 
@@ -101,6 +101,20 @@ def test_a_reference_motion_of_the_demo_that_is_there(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "frames at 100 Hz" in done.stdout
     assert {p.name for p in (tmp_path / "demo").iterdir()} == {"motion.npz", "model.xml"}
+
+
+def test_estimates_are_compared_and_served_to_a_browser(tmp_path):
+    for name, frames in (("walk", 20), ("other", 16)):
+        takes.save(takes.walk(frames), tmp_path / name)
+    done = run("compare_in_studio.py", "walk", "other", "--table", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "other against walk, RMS in degrees:"
+    angles = [float(line.split()[1]) for line in said[1:]]
+    assert len(angles) == 5
+    assert angles == sorted(angles, reverse=True)
+    done = run("compare_in_studio.py", "wlak", folder=tmp_path)
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "wlak/motion.npz")
 
 
 def run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
