@@ -1,5 +1,6 @@
 """Studio's page in a real browser: it opens, the motion plays, the slider changes the pose."""
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -49,8 +50,11 @@ def page(tmp_path: Path) -> Iterator[tuple[str, MotionSim]]:
         yield f"http://127.0.0.1:{port}/", motion_sim
         done.set()
         loop.join()
+    gc.collect()
 
 
+# Studio's server (3.17.0, 4.0.0) leaves its connections to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_page_plays_and_the_slider_changes_the_pose(page):
     address, motion_sim = page
     transport = motion_sim.transport
