@@ -1,6 +1,6 @@
 """Two estimates over each other in MuJoCo Studio, and where their angles differ most.
 
-python examples/compare_in_studio.py              # the demo's video with and without the networks
+python examples/compare_in_studio.py              # the demo, and the demo 10 cm too tall
 python examples/compare_in_studio.py WALK OTHER   # folders of mjx-msk estimate
 python examples/compare_in_studio.py --web        # as a page for a browser; --table: no viewer
 """
@@ -23,11 +23,11 @@ given = parser.parse_args()
 folders, video = given.folders, None
 try:
     if not folders:
-        folders, video = [Path("demo"), Path("demo_without_networks")], mjx_msk.demo_video()
-    for folder, learn in zip(folders, (True, False), strict=False):
+        folders, video = [Path("demo"), Path("demo_taller")], mjx_msk.demo_video()
+    for folder, height in zip(folders, (1.73, 1.83), strict=False):
         if not given.folders and not (folder / "motion.npz").is_file():
             print(f"Estimating {folder} ...")
-            options = mjx_msk.Options(height_m=1.73, mass_kg=70.0, learn=learn)
+            options = mjx_msk.Options(height_m=height, mass_kg=70.0)
             mjx_msk.estimate(video, folder, options)
     first, *others = (mjx_msk.Motion.load(folder / "motion.npz") for folder in folders)
     seconds = first.time - first.time[0]

@@ -41,7 +41,7 @@ def test_every_script_and_picture_is_in_the_table():
     for path in SCRIPTS:
         assert f"`{path.name}`" in said
     links = re.findall(r"\]\((\.\./.+?)\)", said)
-    assert len([p for p in links if p.endswith(".webp")]) == 7
+    assert len([p for p in links if p.endswith(".webp")]) == 6
     assert all((FOLDER / link).is_file() for link in links), links
 
 

@@ -3,7 +3,7 @@
 from mjx_msk_studio.curves import Panel
 from mjx_msk_studio.host import imgui, implot
 
-_LOWEST, _GAP = 90.0, 4.0  # px
+_LOWEST, _GAP = 130.0, 4.0  # px
 _CURSOR = imgui.Vec4(0.85, 0.2, 0.2, 1.0)
 
 
