@@ -103,6 +103,20 @@ def test_a_reference_motion_of_the_demo_that_is_there(tmp_path):
     assert {p.name for p in (tmp_path / "demo").iterdir()} == {"motion.npz", "model.xml"}
 
 
+def test_estimates_are_compared_and_served_to_a_browser(tmp_path):
+    for name, frames in (("walk", 20), ("other", 16)):
+        takes.save(takes.walk(frames), tmp_path / name)
+    done = run("compare_in_studio.py", "walk", "other", "--table", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "other against walk, RMS in degrees:"
+    angles = [float(line.split()[1]) for line in said[1:]]
+    assert len(angles) == 5
+    assert angles == sorted(angles, reverse=True)
+    done = run("compare_in_studio.py", "wlak", folder=tmp_path)
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "wlak/motion.npz")
+
+
 def run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(FOLDER.parent), "MUJOCO_GL": "osmesa"}
     if "--help" in arguments:

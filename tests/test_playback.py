@@ -36,6 +36,16 @@ def test_a_pose_lies_on_the_line_between_two_frames(playback):
         assert data.joint("knee_angle_r").qpos[0] == pytest.approx(knee)
 
 
+def test_muscles_that_are_not_known_rest(playback):
+    activation = playback.motion.activation.copy()
+    activation[:10] = np.nan
+    playback.motion = playback.motion.replace(activation=activation)
+    data = mujoco.MjData(playback.model)
+    for time, expected in ((0.1, 0.0), (0.9, 0.9)):
+        playback.activate(data, time)
+        assert (data.act[0], data.ctrl[0]) == pytest.approx((expected, expected))
+
+
 def test_generalized_forces_go_to_the_degrees_of_freedom_of_their_coordinates(playback):
     force = playback.generalized_force(0.5)
     model = playback.model

@@ -159,8 +159,12 @@ class Playback:
         data.time = self.motion.time[0] + time
         data.qpos[:] = self.between(self.motion.qpos, time)
         data.qvel[:] = self.between(self.motion.qvel, time)
+        self.activate(data, time)
+
+    def activate(self, data: mujoco.MjData, time: float) -> None:
+        """Give the muscles their activations at a time, as state and as control."""
         if self.motion.activation is not None:
-            activation = self.between(self.motion.activation, time)
+            activation = np.nan_to_num(self.between(self.motion.activation, time))
             muscle, actuator = self._muscles
             data.ctrl[actuator] = activation[muscle]
             addresses = self.model.actuator_actadr[actuator]

@@ -16,6 +16,7 @@ class Steer(messages.Event):
     physics: bool | None = None  #: simulated instead of replayed
     guide: float | None = None  #: rad/s, see ``forward.Forward``
     hold_pelvis: bool | None = None
+    muscles: bool | None = None  #: drive instead of net moments
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,6 @@ class Status(messages.Snapshot):
     speed: float = 1.0
     looping: bool = True
     physics: bool = False
-    guide: float = 20.0
+    guide: float = 80.0
     hold_pelvis: bool = False
+    muscles: bool = False

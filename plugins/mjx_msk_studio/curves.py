@@ -53,7 +53,7 @@ def panels(playback: Playback) -> list[Panel]:
         moments = motion.generalized_force[frames][:, angles]
         found.append(Panel("Moments", "N m", names, time, moments, first))
     if motion.activation is not None:
-        busiest = np.argsort(-np.nanmax(motion.activation, axis=0), kind="stable")
+        busiest = np.argsort(-np.nanmean(motion.activation, axis=0), kind="stable")
         muscles = tuple(motion.muscle_names[i] for i in busiest)
         values = motion.activation[frames][:, busiest]
         found.append(Panel("Activations", "", muscles, time, values, muscles[:_MUSCLES_AT_FIRST]))

@@ -3,7 +3,7 @@
 from mjx_msk_studio.curves import Panel
 from mjx_msk_studio.host import imgui, implot
 
-_HEIGHT = 170.0
+_LOWEST, _GAP = 130.0, 4.0  # px
 _CURSOR = imgui.Vec4(0.85, 0.2, 0.2, 1.0)
 
 
@@ -17,9 +17,11 @@ class Plots:
     def draw(self, time: float) -> float | None:
         """Draw all panels; return the time that the user points at, s from the start."""
         wanted = None
+        share = imgui.GetContentRegionAvail().y / len(self.panels)
+        height = max(share - imgui.GetFrameHeightWithSpacing() - _GAP, _LOWEST)
         for panel, shown in zip(self.panels, self.shown, strict=True):
             self._choose(panel, shown)
-            size = imgui.Vec2(imgui.GetContentRegionAvail().x, _HEIGHT)
+            size = imgui.Vec2(imgui.GetContentRegionAvail().x, height)
             flags = implot.Flags.NoTitle.value | implot.Flags.NoMenus.value
             if not shown or not implot.BeginPlot(f"##{panel.title}", size, flags=flags):
                 continue
@@ -40,6 +42,8 @@ class Plots:
             imgui.EndCombo()
 
     def _curves(self, panel: Panel, shown: list[str], time: float) -> None:
+        outside = implot.LegendFlags.Outside.value | implot.LegendFlags.Horizontal.value
+        implot.SetupLegend(implot.Location.North.value, outside)
         low, high = panel.limits(shown)
         always, fixed = implot.Cond.Always, implot.AxisFlags.Lock.value
         implot.SetupAxis(implot.Axis.X1, "", fixed)

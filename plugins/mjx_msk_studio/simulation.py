@@ -43,7 +43,7 @@ class MotionSim(plugin.SimPlugin):
             paused = state.UNPAUSED if event.playing else state.NORMAL_PAUSED
             self.handle.send_to_viewer(messages.RequestPauseEvent(pause_state=paused))
         if self.forward is not None:
-            for name in ("guide", "hold_pelvis"):
+            for name in ("guide", "hold_pelvis", "muscles"):
                 if (value := getattr(event, name)) is not None:
                     setattr(self.forward, name, value)
         if event.physics is not None:
@@ -90,6 +90,7 @@ class MotionSim(plugin.SimPlugin):
             physics=self.physics,
             guide=0.0 if forward is None else forward.guide,
             hold_pelvis=forward is not None and forward.hold_pelvis,
+            muscles=forward is not None and forward.driven,
         )
 
     def _move(self, model: mujoco.MjModel, data: mujoco.MjData, elapsed: float) -> None:

@@ -7,6 +7,7 @@ import mujoco
 from mjx_msk import Playback
 from mjx_msk_studio.channel import Status, Steer
 from mjx_msk_studio.curves import panels
+from mjx_msk_studio.drive import lacking
 from mjx_msk_studio.estimates import estimate_of
 from mjx_msk_studio.host import imgui, messages, plugin
 from mjx_msk_studio.pictures import HEIGHT, Pictures
@@ -14,10 +15,13 @@ from mjx_msk_studio.plots import Plots
 from mjx_msk_studio.scene import Scene
 
 _WIDTH = 330.0
-_MARGIN, _TOP, _CONTROLS = 8.0, 30.0, 250.0
+_MARGIN, _TOP, _BOTTOM = 8.0, 30.0, 40.0
+_CONTROLS, _TITLE = 270.0, 40.0
 _SLOWEST, _FASTEST = 0.05, 2.0
-_STIFFEST = 60.0  # rad/s
-_AZIMUTH, _ELEVATION, _DISTANCE = 140.0, -12.0, 3.2
+_STIFFEST = 150.0  # rad/s
+_AMBIENT, _DIFFUSE = 0.5, 0.6  # Studio's light is dimmer than MuJoCo's own renderer's
+# high and far enough for the head to be below what Studio's page has at its top
+_AZIMUTH, _ELEVATION, _DISTANCE, _HEIGHT_M = 140.0, -12.0, 3.6, 1.1
 
 
 class MotionViewer(plugin.ViewerPlugin):
@@ -29,7 +33,7 @@ class MotionViewer(plugin.ViewerPlugin):
         self.status = Status()
         self.follow = True
         self._texture = self._uploaded = 0
-        self._screen = 0.0
+        self._screen = 0.0, 0.0
 
     @messages.handler
     def on_model(self, event: messages.PostModelEvent) -> None:
@@ -39,10 +43,14 @@ class MotionViewer(plugin.ViewerPlugin):
         if playback is None:
             return
         self.scene = Scene(playback, self.ghosts)
+        self.lacking = lacking(playback)
         self.plots = Plots(panels(playback))
         self.pictures = Pictures(playback)
         self._uploaded = -1
         playback.colour_muscles(self.viewer.model, self.viewer.vis_options)
+        look = self.viewer.model.vis.headlight
+        look.ambient[:], look.diffuse[:] = _AMBIENT, _DIFFUSE
+        self.viewer.model.mat_reflectance[:] = 0.0  # in Studio a floor mirrors in smears
         camera = self.viewer.camera
         camera.type = int(mujoco.mjtCamera.mjCAMERA_FREE)
         camera.azimuth, camera.elevation, camera.distance = _AZIMUTH, _ELEVATION, _DISTANCE
@@ -67,7 +75,7 @@ class MotionViewer(plugin.ViewerPlugin):
         self.scene.draw(new, model, data, physics=self.status.physics)
         if self.follow:
             self.viewer.camera.lookat[:2] = data.subtree_com[0, :2]
-            self.viewer.camera.lookat[2] = 0.95
+            self.viewer.camera.lookat[2] = _HEIGHT_M
 
     @messages.handler
     def on_build_gui(self, _: messages.BuildGuiEvent) -> None:
@@ -75,26 +83,29 @@ class MotionViewer(plugin.ViewerPlugin):
         if self.scene is None:
             return
         screen = imgui.GetIO().DisplaySize
-        moved, self._screen = screen.x != self._screen, screen.x  # a browser's size comes late
-        when = imgui.Cond.Always if moved else imgui.Cond.Once
-        self._place(_MARGIN, _TOP, _CONTROLS)
+        size = screen.x, screen.y  # a browser's comes late
+        when = imgui.Cond.Once if size == self._screen else imgui.Cond.Always
+        self._screen = size
+        self._place(_MARGIN, _TOP, _CONTROLS, when)
         if imgui.Begin("Motion")[0]:
             self._controls(self.scene)
         imgui.End()
-        self._place(_MARGIN, _TOP + _CONTROLS + _MARGIN, HEIGHT + 40.0)
+        top = _TOP + _CONTROLS + _MARGIN
+        self._place(_MARGIN, top, min(HEIGHT + _TITLE, screen.y - top - _BOTTOM), when)
         if imgui.Begin("Video")[0]:
             self._video(self.status.time)
         imgui.End()
-        self._place(max(screen.x - _WIDTH - _MARGIN, _MARGIN), _TOP, 640.0, when)
+        left = max(screen.x - _WIDTH - _MARGIN, _MARGIN)
+        self._place(left, _TOP, screen.y - _TOP - _BOTTOM, when)
         if imgui.Begin("Curves")[0]:
             wanted = self.plots.draw(self.status.time)
             if wanted is not None:
                 self._steer(time=wanted)
         imgui.End()
 
-    def _place(self, x: float, y: float, height: float, when: imgui.Cond = imgui.Cond.Once) -> None:
+    def _place(self, x: float, y: float, height: float, when: imgui.Cond) -> None:
         imgui.SetNextWindowPos(imgui.Vec2(x, y), when)
-        imgui.SetNextWindowSize(imgui.Vec2(_WIDTH, height), imgui.Cond.Once)
+        imgui.SetNextWindowSize(imgui.Vec2(_WIDTH, max(height, 2 * _TITLE)), when)
 
     def _steer(self, **wish: float | bool) -> None:
         self.viewer.send_to_sim(Steer(**wish))
@@ -131,15 +142,26 @@ class MotionViewer(plugin.ViewerPlugin):
         changed, physics = imgui.Checkbox("physics", status.physics)
         if changed:
             self._steer(physics=physics)
-        imgui.SetItemTooltip("Moments applied forward, feet on contact; Ctrl+drag pushes a body")
-        if status.physics:
+        imgui.SetItemTooltip("Applied forward, feet on contact; Ctrl+drag pushes a body")
+        if not status.physics:
+            return
+        imgui.SameLine()
+        changed, hold = imgui.Checkbox("hold the pelvis", status.hold_pelvis)
+        if changed:
+            self._steer(hold_pelvis=hold)
+        if imgui.RadioButton("torques", not status.muscles):
+            self._steer(muscles=False)
+        imgui.SameLine()
+        imgui.BeginDisabled(bool(self.lacking))
+        if imgui.RadioButton("muscles", status.muscles):
+            self._steer(muscles=True)
+        imgui.EndDisabled()
+        if self.lacking:
             imgui.SameLine()
-            changed, hold = imgui.Checkbox("hold the pelvis", status.hold_pelvis)
-            if changed:
-                self._steer(hold_pelvis=hold)
-            changed, guide = imgui.SliderFloat("guide 1/s", status.guide, 0.0, _STIFFEST, "%.0f")
-            if changed:
-                self._steer(guide=guide)
+            imgui.TextDisabled(self.lacking)
+        changed, guide = imgui.SliderFloat("guide 1/s", status.guide, 0.0, _STIFFEST, "%.0f")
+        if changed:
+            self._steer(guide=guide)
 
     def _video(self, time: float) -> None:
         index = self.pictures.index(time)
@@ -153,5 +175,6 @@ class MotionViewer(plugin.ViewerPlugin):
                 self._texture, image.tobytes(), width, height, 3
             )
             self._uploaded = index
-        scale = min(imgui.GetContentRegionAvail().x / width, 1.0)
+        room = imgui.GetContentRegionAvail()
+        scale = min(room.x / width, room.y / height, 1.0)
         imgui.Image(self._texture, imgui.Vec2(width * scale, height * scale))

@@ -1,5 +1,6 @@
 """Studio's page in a real browser: it opens, the motion plays, the slider changes the pose."""
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ import small_estimate
 from browser import Browser, find_browser, wait_until
 
 pytest.importorskip("websockets", reason="Studio's page needs it")
-pytest.importorskip("mujoco.experimental.studio.web_viewer", reason="this MuJoCo has no Studio")
+from mjx_msk import MskError
 
-from mjx_msk_studio import host
+try:
+    from mjx_msk_studio import host
+except MskError as reason:
+    pytest.skip(str(reason), allow_module_level=True)
 from mjx_msk_studio.simulation import MotionSim
 from mjx_msk_studio.windows import MotionViewer
 
@@ -46,8 +50,11 @@ def page(tmp_path: Path) -> Iterator[tuple[str, MotionSim]]:
         yield f"http://127.0.0.1:{port}/", motion_sim
         done.set()
         loop.join()
+    gc.collect()
 
 
+# Studio's server (3.17.0, 4.0.0) leaves its connections to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_page_plays_and_the_slider_changes_the_pose(page):
     address, motion_sim = page
     transport = motion_sim.transport

@@ -64,7 +64,8 @@ def test_every_door_of_mujoco_gives_the_same_model(arm, tmp_path):
         "with mujoco.MjVfs() as vfs:\n"
         "    vfs['held.osim'] = open(path, 'rb').read()\n"
         "    show(mujoco.MjSpec.from_file('held.osim', vfs=vfs).compile())\n"
-        "from mujoco.experimental.studio import parser\n"
+        "try:\n    from mujoco.studio import parser\n"
+        "except ImportError:\n    from mujoco.experimental.studio import parser\n"
         "show(parser.load(path))\n"
     )
     done = run(code, str(arm), str(tmp_path / "scene.xml"))

@@ -1,6 +1,7 @@
 """The Studio plugin without a window: transport, physics, curves, and its two sides together."""
 
 from contextlib import nullcontext
+from importlib import import_module
 
 import mujoco
 import numpy as np
@@ -10,14 +11,17 @@ from mujoco import viewer as mujoco_viewer
 
 from mjx_msk import Motion, MskError, Playback
 
-pytest.importorskip("mujoco.experimental.studio.plugin", reason="this MuJoCo has no Studio")
+try:
+    from mjx_msk_studio.host import messages, plugin, sim
+except MskError as reason:
+    pytest.skip(str(reason), allow_module_level=True)
 
 from mjx_msk_studio import plain
 from mjx_msk_studio.channel import Status, Steer
 from mjx_msk_studio.command import View
 from mjx_msk_studio.curves import panels
+from mjx_msk_studio.drive import lacking
 from mjx_msk_studio.forward import Forward, feet_on_ground
-from mjx_msk_studio.host import messages, plugin, sim
 from mjx_msk_studio.pictures import Pictures
 from mjx_msk_studio.scene import Scene
 from mjx_msk_studio.simulation import MotionSim
@@ -141,9 +145,9 @@ def test_the_pelvis_is_left_to_the_ground_unless_it_is_held(playback):
     forward = Forward(playback, guide=10.0)
     forward.start(model, data, 0.5)
     data.qpos[:6] += 0.1
-    assert not forward.force(data)[:6].any()
+    assert not forward.force(model, data)[:6].any()
     forward.hold_pelvis = True
-    assert forward.force(data)[:6].all()
+    assert forward.force(model, data)[:6].all()
 
 
 def test_an_unstable_simulation_is_put_back_on_the_motion():
@@ -184,10 +188,9 @@ class Handle:
 @pytest.fixture
 def hosted(folder, playback):
     """Return the sim's side as Studio's registry of plugins calls it, with the model opened."""
-    from mujoco.experimental.studio.plugin_registry import PluginRegistry
-
+    registries = import_module(".plugin_registry", plugin.__package__)
     motion_sim, handle = MotionSim(), Handle(playback)
-    registry = PluginRegistry([motion_sim])
+    registry = registries.PluginRegistry([motion_sim])
     registry.dispatch(plugin.SimInitEvent(handle=handle))
     registry.dispatch(
         messages.PostModelEvent(
@@ -243,6 +246,33 @@ def test_physics_is_switched_on_where_the_motion_is_and_off_again(hosted):
     step(registry, handle)
     assert handle.data.joint("knee_angle_r").qpos[0] == pytest.approx(0.25)
     assert not handle.data.qfrc_applied.any()
+
+
+def test_muscles_take_over_while_it_runs_and_give_back(hosted):
+    registry, _motion_sim, handle = hosted
+    pull = int(mujoco.mjtBias.mjBIAS_MUSCLE)
+    registry.dispatch(Steer(time=0.5, physics=True))
+    for wanted in (False, True, False):
+        registry.dispatch(Steer(muscles=wanted))
+        handle.data.time = 2.5
+        registry.dispatch(messages.StepEvent(model=handle.model, data=handle.data))
+        status = [m for m in handle.sent if isinstance(m, Status)][-1]
+        assert (status.physics, status.muscles) == (True, wanted)
+        assert handle.data.qfrc_actuator.any() == wanted
+        assert handle.data.act[0] == pytest.approx(0.55, abs=0.06)  # its colour goes on, too
+    registry.dispatch(Steer(muscles=True))
+    registry.dispatch(Steer(physics=False))
+    assert handle.model.actuator_biastype.tolist() == [pull]
+
+
+def test_without_activations_moments_go_on(playback):
+    motion = playback.motion
+    known = Playback(motion.replace(activation=None, muscle_names=()), playback.model)
+    assert lacking(playback) == ""
+    assert lacking(known) == "the estimate has no activations"
+    assert not Forward(known, muscles=True).driven
+    named = Playback(motion.replace(muscle_names=("other",)), playback.model)
+    assert lacking(named) == "the model has none of them"
 
 
 def test_models_that_are_no_estimate_are_left_alone(hosted, tmp_path):
