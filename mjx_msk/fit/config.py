@@ -37,6 +37,8 @@ class FitConfig:
     """Uncertainty of a gravity direction that was estimated from the person, rad."""
     iterations: int = 30
     """Most Gauss-Newton steps of a stage."""
+    tolerance: float = 1e-3
+    """A stage ends where a step lowers the cost by less than this share."""
     floor_rounds: int = 2
     """How often foot contact is judged anew and the motion fitted to it."""
     balance_rounds: int = 4

@@ -275,14 +275,18 @@ def fit_video(
     steps = 0
     if proposal is None:
         on_progress("fitting the pose")
-        solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
+        solution = gauss_newton(
+            problem.terms, q, g, iterations=config.iterations, tolerance=config.tolerance
+        )
         steps = solution.iterations
         q, g = solution.x, solution.g
     q, g = problem.on_floor(q, g)
     for _ in range(config.floor_rounds):
         on_progress("standing on the floor")
         problem = problem.with_touch(q, g)
-        solution = gauss_newton(problem.terms, q, g, iterations=config.iterations)
+        solution = gauss_newton(
+            problem.terms, q, g, iterations=config.iterations, tolerance=config.tolerance
+        )
         q, g, steps = solution.x, solution.g, steps + solution.iterations
     return problem.with_touch(q, g).result(q, g, steps)
 
@@ -324,7 +328,9 @@ def refine(
                 model, q, center, soles, problem.push, observation.dt, told(q), AS_TOLD
             )
         problem = replace(problem, forces=forces)
-        solution = gauss_newton(problem.terms, q, g, iterations=config.balance_iterations)
+        solution = gauss_newton(
+            problem.terms, q, g, iterations=config.balance_iterations, tolerance=config.tolerance
+        )
         q, g, steps = solution.x, solution.g, steps + solution.iterations
         problem = problem.with_touch(q, g)
     return problem.result(q, g, steps)
