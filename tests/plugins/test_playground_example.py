@@ -13,7 +13,8 @@ if find_spec("mujoco_playground") is None:
     pytest.skip("pip install 'mjx-msk[playground]'", allow_module_level=True)
 
 
-def test_the_example_trains(tmp_path):
+def test_the_example_trains(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiles faster
     made_arm.motion().save(tmp_path / "motion.npz")
     write_xml(made_arm.spec(), tmp_path / "model.xml")
     few = "--actuation torque --steps 1 --bodies 8 --batch 8 --eval-bodies 8 --evaluations 2"
