@@ -1,11 +1,16 @@
-"""The example with Stable-Baselines3's PPO trains, goes on where it stopped, and shows itself.
+"""The examples that train with PPO: they train for a moment, go on, and show what they learned.
 
-Not in CI, which does without PyTorch: pip install 'mjx-msk[rl]'
+Not in CI, which does without PyTorch, and where compiling the second takes a minute too long:
+
+    pip install 'mjx-msk[rl,playground]'
+    pytest -n0 tests/plugins/test_ppo.py
 """
 
 import ctypes.util
 import json
+from importlib.util import find_spec
 
+import made_arm
 import made_motion
 import pytest
 from test_examples import run
@@ -15,9 +20,13 @@ from mjx_msk.compile import write_xml
 pytest.importorskip("stable_baselines3", reason="pip install 'mjx-msk[rl]'")
 
 
-def test_the_example_trains_and_goes_on(tmp_path):
-    made_motion.motion().save(tmp_path / "motion.npz")
-    write_xml(made_motion.spec(), tmp_path / "model.xml")
+def save(made, folder):
+    made.motion().save(folder / "motion.npz")
+    write_xml(made.spec(), folder / "model.xml")
+
+
+def test_stable_baselines_trains_and_goes_on(tmp_path):
+    save(made_motion, tmp_path)
     for steps in (256, 512):
         done = run("track_ppo.py", ".", "--bodies", "4", "--steps", str(steps), folder=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -30,3 +39,16 @@ def test_the_example_trains_and_goes_on(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "reward per step" in done.stdout
     assert (tmp_path / "policy.mp4").stat().st_size > 1_000
+
+
+@pytest.mark.skipif(not find_spec("mujoco_playground"), reason="pip install 'mjx-msk[playground]'")
+def test_brax_trains(tmp_path):
+    save(made_arm, tmp_path)
+    few = "--actuation torque --steps 1 --bodies 8 --batch 8 --eval-bodies 8 --evaluations 2"
+    done = run("track_playground.py", ".", *few.split(), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "policy_gpu" / "log.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in log]
+    assert [line["steps"] > 0 for line in found] == [False, True]
+    assert all(0 < line["reward_per_step"] < 1 for line in found)
+    assert list((tmp_path / "policy_gpu" / "checkpoints").iterdir())
