@@ -5,14 +5,16 @@ Every host runs in an environment of its own, which needs nothing of mjx-msk:
     mjx-msk export OUT --to locomujoco -o walk.npz   # and so on, see docs/exports.md
     python -m venv loco && loco/bin/pip install loco-mujoco==1.0.0
     loco/bin/python benchmarks/export_hosts.py locomujoco walk.npz
+    python -m venv mimic && mimic/bin/pip install musclemimic==0.1.0
+    mimic/bin/python benchmarks/export_hosts.py musclemimic walk.npz
     python -m venv myo && myo/bin/pip install myosuite==3.0.0
     myo/bin/python benchmarks/export_hosts.py myosuite walk.npz
     python -m venv blend && blend/bin/pip install bpy==4.5.15
     blend/bin/python benchmarks/export_hosts.py blender walk.glb walk.bvh walk.csv
 
-LocoMuJoCo and MyoSuite pose the model beside the file (.xml) with the numbers that they read and
-compare where bodies and sites are with the numbers of the file. Blender imports both animations,
-takes the times from the CSV, and compares the bones of one with those of the other.
+LocoMuJoCo, MuscleMimic and MyoSuite pose the model beside the file (.xml) with the numbers that
+they read and compare where bodies and sites are with the numbers of the file. Blender imports both
+animations, takes the times from the CSV, and compares the bones of one with those of the other.
 """
 
 import sys
@@ -47,8 +49,8 @@ def locomujoco(path: Path) -> None:
     from loco_mujoco.trajectory import Trajectory, TrajectoryHandler
 
     found = Trajectory.load(str(path), backend=np)
-    print(f"  {len(found.data.qpos)} frames at {found.info.frequency:g} Hz, complete:",
-          found.data.is_complete)  # fmt: skip
+    empty = [name for name, array in vars(found.data).items() if not np.size(array)]
+    print(f"  {len(found.data.qpos)} frames at {found.info.frequency:g} Hz; absent: {empty}")
     bodies, sites = poses(path.with_suffix(".xml"), found.data.qpos)
     print(f"  bodies {largest(bodies, found.data.xpos):.4f} mm, "
           f"sites {largest(sites, found.data.site_xpos):.4f} mm off")  # fmt: skip
@@ -56,6 +58,13 @@ def locomujoco(path: Path) -> None:
     handler = TrajectoryHandler(mj, traj_path=str(path), control_dt=0.01)
     print(f"  its handler: {handler.len_trajectory(0)} steps "
           f"of 0.01 s, qpos {handler.traj.data.qpos.shape}")  # fmt: skip
+
+
+def musclemimic(path: Path) -> None:
+    """Do the same with the LocoMuJoCo that MuscleMimic brings, where more is optional."""
+    import loco_mujoco.core  # noqa: F401  the trajectory's modules cannot be imported first
+
+    locomujoco(path)
 
 
 def myosuite(path: Path) -> None:
@@ -105,7 +114,7 @@ def blender(glb: Path, bvh: Path, csv: Path) -> None:
 
 
 if __name__ == "__main__":
-    hosts = {f.__name__: f for f in (locomujoco, myosuite, blender)}
+    hosts = {f.__name__: f for f in (locomujoco, musclemimic, myosuite, blender)}
     if len(sys.argv) < 3 or sys.argv[1] not in hosts:
         sys.exit(__doc__)
     print(sys.argv[1])

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import gymnasium
 import numpy as np
 import torch
+import torch._dynamo  # before MuJoCo: after OSMesa its LLVM crashes (MUJOCO_GL=osmesa)
 import tyro
 from mjx_msk_gym.sb3 import TrackVecEnv
 from stable_baselines3 import PPO

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mjx_msk.compile import compile_osim as compile_osim
     from mjx_msk.compile import to_xml as to_xml
     from mjx_msk.engines import Outcome as Outcome
+    from mjx_msk.engines import Task as Task
     from mjx_msk.engines import attempt as attempt
     from mjx_msk.errors import MskError as MskError
     from mjx_msk.export.cycles import find_cycle as find_cycle
@@ -33,6 +34,7 @@ _ROOMS = {
     "Options": "options",
     "Outcome": "engines",
     "Playback": "report.playback",
+    "Task": "engines",
     "attempt": "engines",
     "compile_osim": "compile",
     "demo_video": "cache",

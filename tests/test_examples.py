@@ -1,4 +1,4 @@
-"""The examples: they use the public faces alone, say what they take, and the fast one is run."""
+"""The examples: they use the public faces alone and say what they take; the fast ones are run."""
 
 import ast
 import ctypes.util
@@ -41,7 +41,7 @@ def test_every_script_and_picture_is_in_the_table():
     for path in SCRIPTS:
         assert f"`{path.name}`" in said
     links = re.findall(r"\]\((\.\./.+?)\)", said)
-    assert len([p for p in links if p.endswith(".webp")]) == 6
+    assert len([p for p in links if p.endswith(".webp")]) == 8
     assert all((FOLDER / link).is_file() for link in links), links
 
 
@@ -118,7 +118,8 @@ def test_estimates_are_compared_and_served_to_a_browser(tmp_path):
 
 
 def run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(FOLDER.parent), "MUJOCO_GL": "osmesa"}
+    path = os.pathsep.join(map(str, [FOLDER.parent, FOLDER.parent / "plugins"]))
+    environment = os.environ | {"PYTHONPATH": path, "MUJOCO_GL": "osmesa"}
     if "--help" in arguments:
         environment["MUJOCO_GL"] = "disabled"
     command = [sys.executable, str(FOLDER / name), *arguments]

@@ -54,6 +54,8 @@ class Data:
             trials, self.out, variants=self.variants, seed=self.seed, engine=engine,
             progress=terminal.progress, on_done=tell,
         )  # fmt: skip
+        if self.engine != HERE:
+            terminal.outcomes(outcomes)
         count = Counter(outcome.state for outcome in outcomes)
         if count[DONE] + count[KEPT]:
             for line in table(Records(self.out)):
