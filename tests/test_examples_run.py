@@ -3,7 +3,7 @@
 Not run here: ``train_on_your_data.py`` and ``muscle_gradients.py``, whose least settings still
 compile for a minute or more (their parts: test_train.py, test_evaluation.py, test_muscles.py); and
 ``export_b3d.py``, which needs an environment of its own. In the tests of their hosts:
-``track_feedback.py``, ``track_ppo.py``, ``track_playground.py`` (plugins), ``many_on_ray.py``
+``track_feedback.py`` (plugins), ``track_ppo.py``, ``track_playground.py`` (ppo), ``many_on_ray.py``
 (cluster). The others: test_examples.py.
 """
 

@@ -3,7 +3,7 @@
 Not in CI, which does without PyTorch, and where compiling the second takes a minute too long:
 
     pip install 'mjx-msk[rl,playground]'
-    pytest -n0 tests/plugins/test_ppo.py
+    pytest -n0 tests/ppo
 """
 
 import ctypes.util
