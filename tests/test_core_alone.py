@@ -70,8 +70,8 @@ def python(code: str, *arguments: str) -> str:
 
 
 def test_the_hidden_are_the_extras_and_not_the_core(extras):
-    assert {"pytest", "gymnasium", "h5py", "pygltflib", "pyarrow"} <= extras
-    assert not extras & {"jax", "mujoco", "flax", "cv2", "mediapipe", "dm_control", "mjx_msk"}
+    assert {"pytest", "gymnasium", "h5py", "pygltflib", "pyarrow", "dm_env"} <= extras
+    assert not extras & {"jax", "mujoco", "flax", "cv2", "mediapipe", "mjx_msk"}
     assert {"mjx_msk_gym", "mjx_msk_tracking"} <= PLUGINS
     code = HIDE + "import pytest"
     done = subprocess.run([sys.executable, "-c", code, "pytest"], capture_output=True, text=True)

@@ -32,6 +32,7 @@ def test_markers_become_a_report(tmp_path):
 
 @pytest.mark.parametrize("actuation", ["torque", "muscle"])
 def test_a_walker_in_dm_control_starts_as_its_reference(tmp_path, actuation):
+    pytest.importorskip("dm_control", reason="pip install 'mjx-msk[dm_control]'")
     takes.save(takes.walk(45), tmp_path / "demo")
     done = run("track_dm_control.py", "--actuation", actuation, folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -23,8 +23,8 @@ from mjx_msk.fit.video import Progress, VideoFit, fit_video, refine
 from mjx_msk.model import Model
 from mjx_msk.nets.shipped import Networks
 
-#: A fit that starts near its end needs fewer rounds and steps.
-NEARBY = FitConfig(floor_rounds=1, balance_rounds=2, tolerance=1e-2)
+#: A fit that starts near its end needs fewer rounds and steps, and can tell where a foot stands.
+NEARBY = FitConfig(floor_rounds=1, balance_rounds=2, tolerance=1e-2, touch_slip_m_s=0.03)
 
 
 class Followed(NamedTuple):

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-pytest.importorskip("mjx_msk_dm_control", reason="install the project again: pip install -e .")
+pytest.importorskip("dm_control", reason="pip install 'mjx-msk[dm_control]'")
 
 from absl.testing import absltest
 from dm_control import composer, mjcf
