@@ -109,7 +109,7 @@ def test_a_wrong_config_is_said_so(tmp_path, text, said):
     assert error.value.where == str(tmp_path / "c.toml")
 
 
-@pytest.mark.parametrize("name", ["train_ikt.toml", "train_idt.toml"])
+@pytest.mark.parametrize("name", ["train_ikt.toml", "train_ikt_end.toml", "train_idt.toml"])
 def test_the_examples_are_configs(name):
     read_config(EXAMPLES / name)
 
