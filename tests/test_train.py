@@ -210,7 +210,7 @@ def test_the_simulation_reproduces_a_motion_from_its_own_forces(records):
 # --- the loop --------------------------------------------------------------------------------
 
 
-def test_a_short_training_lowers_the_loss(records, tmp_path):
+def test_a_short_training_lowers_the_loss(records, generic, tmp_path):
     smoke = read_config(EXAMPLES / "train_smoke.toml")
     config = dataclasses.replace(smoke, data=records, out=tmp_path)
     heard: list[int] = []
@@ -229,7 +229,7 @@ def test_a_short_training_lowers_the_loss(records, tmp_path):
     first, last = (np.mean([total(s) for s in span]) for span in (range(1, 9), range(33, 41)))
     assert last < 0.8 * first
     assert [path.name for path in weights] == list(FILES)
-    networks_in(tmp_path, Model.from_spec(generic_spec()))
+    networks_in(tmp_path, generic)
     assert list((tmp_path / "tensorboard").iterdir())
 
 
