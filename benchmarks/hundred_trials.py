@@ -68,12 +68,12 @@ def write_trials(folder: Path, count: int) -> Path:
 def varied(table: Table, seed: int) -> Table:
     """Return a motion with a wave added to every angle but the pelvis's."""
     rng = np.random.default_rng(seed)
-    data = table.data.copy()
+    data, size = table.data.copy(), SIZE_DEG if table.in_degrees else np.deg2rad(SIZE_DEG)
     for i, name in enumerate(table.columns):
         if not name.startswith("pelvis"):
             frequency, phase = rng.uniform(0.3, FASTEST_HZ), rng.uniform(0, 2 * np.pi)
             wave = np.sin(2 * np.pi * frequency * table.time + phase)
-            data[:, i] += SIZE_DEG * rng.normal() * wave
+            data[:, i] += size * rng.normal() * wave
     return replace(table, data=data)
 
 
@@ -100,9 +100,9 @@ def done(out: Path) -> int:
 def report(title: str, seconds: float, trials: int, text: str) -> None:
     lines = text.strip().splitlines()
     print(f"{title}: {seconds:.0f} s, {trials} trials done; {lines[-1]}")
-    for line in lines:
-        if line.startswith(("mjx-msk:", "seconds_per_clip")):
-            print(f"    {line}")
+    means = [line for line in lines if line.startswith("seconds_per_clip")]
+    for line in [*means[:1], *(line for line in lines if line.startswith("mjx-msk:"))]:
+        print(f"    {line}")
 
 
 def right(count: int, before: int, texts: list[str]) -> bool:
