@@ -35,8 +35,8 @@ def event_errors(truth: Truth, model: Model, loads: FootLoads) -> dict[str, floa
         for x in ((truth.model, truth.loads), (model, loads))
     )
     for foot, kind in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        events, own = (np.flatnonzero(x[:, foot] == kind) for x in (true, found))
-        events = events[[_known(truth, at, 0) for at in events]]
+        events, own = (np.flatnonzero(x[:, foot] == kind).tolist() for x in (true, found))
+        events = [at for at in events if _known(truth, at, 0)]
         apart, used = _paired(events, own, reach)
         gaps += apart
         real += len(events)
@@ -58,14 +58,14 @@ def _known(truth: Truth, at: int, reach: int) -> bool:
     return bool(truth.known[max(first, 0) : end].all())
 
 
-def _paired(events: np.ndarray, own: np.ndarray, reach: int) -> tuple[list[int], set[int]]:
+def _paired(events: list[int], own: list[int], reach: int) -> tuple[list[int], set[int]]:
     """Return how far the nearest of ``own`` are from ``events``, and which these are (frames)."""
     gaps, used = [], set()
     for at in events if len(own) else ():
-        apart = np.abs(own - at)
-        if apart.min() <= reach:
-            gaps.append(int(apart.min()))
-            used.add(int(own[apart.argmin()]))
+        nearest = min(own, key=lambda other: abs(other - at))
+        if abs(nearest - at) <= reach:
+            gaps.append(abs(nearest - at))
+            used.add(nearest)
     return gaps, used
 
 
