@@ -45,6 +45,11 @@ SMALL = {
     "idt": IDTConfig(width=16, blocks=1, heads=2),
     "batch": 2, "frames": 6, "rollout_frames": (1,), "warmup_steps": 2, "drawn_poses": 4,
 }  # fmt: skip
+#: Kinematics alone: what is not about physics is tested without its programs.
+NO_PHYSICS = Weights(
+    torques=0.0, ground_forces=0.0, pressure_centers=0.0, contact=0.0, residual=0.0,
+    forward_inverse=0.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
