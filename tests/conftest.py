@@ -7,7 +7,9 @@ import jax
 import numpy as np
 import pytest
 import small_model
+from walking import Body, subject
 
+from mjx_msk.fit.subject import generic_spec
 from mjx_msk.model import Model
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -39,3 +41,16 @@ def precision(request: pytest.FixtureRequest) -> Iterator[type]:
 def model() -> Model:
     """Return the small model; a module that uses ``float64`` has it in double precision."""
     return Model.from_spec(small_model.spec())
+
+
+@pytest.fixture(scope="session")
+def generic() -> Model:
+    """Return the default model in its own size, in single precision."""
+    with jax.enable_x64(False):
+        return Model.from_spec(generic_spec())
+
+
+@pytest.fixture(scope="session")
+def body(generic) -> Body:
+    """Return the made person of ``walking``, in the C engine."""
+    return Body(subject(), generic.layout.coordinate_names)

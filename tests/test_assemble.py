@@ -19,8 +19,8 @@ FRAMES = 45
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.from_spec(generic_spec())
+def model(generic) -> Model:
+    return generic
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from mjx_msk.data.datasets import list_trials, load
 from mjx_msk.errors import MskError
+from mjx_msk.train.marker_sets import known_points
 from mjx_msk.vision.camera import pixels
 
 MARKERS = ("LFHD", "RFHD", "C7", "LASI", "RASI", "LHEE", "RHEE")
@@ -199,6 +200,33 @@ def test_other_nestings_of_matlab(movi):
     )
     (movi / "Calib" / "Extrinsics_PG1.npz").unlink()
     assert trial(movi, "subject1/kicking/PG1", views=True).camera is None
+
+
+def test_joint_centres_among_the_markers_are_none(movi):
+    """As a user of the published files reads them: 67 markers, then the 20 virtual ones."""
+    content = v3d(2)
+    move = content["Subject_2_F"]["move"][0, 0]
+    move["markerLocation"] = np.concatenate([LOCATION, JOINTS], axis=1)
+    for names in (MARKERS, (*MARKERS, *(f"J{i}" for i in range(20)))):
+        move["markerName"] = cell(*names).T
+        savemat(movi / "F_Subjects_1_45" / "F_v3d_Subject_2.mat", content)
+        walk = trial(movi, "subject2/walking")
+        assert walk.markers.names == MARKERS
+        np.testing.assert_allclose(walk.markers.positions[0], LOCATION[60] / 1000)
+        np.testing.assert_allclose(walk.joints.positions, JOINTS[60:100] / 1000)
+
+
+def test_the_points_that_marker_names_mean():
+    """MoSh's 67 by the places that its layout gives them; wrists that may be either are not."""
+    side = "FWT BWT KNE KNI ANK HEE MT5 TOE SHO ELB ELBIN IWR OWR FIN BSH THI TIB MT1"
+    wanted = "ASI PSI LFC MFC LMAL CAL MT5 TOE ACR LEL MEL . . . PSH . . ."
+    for prefix in "LR":
+        names = [prefix + name for name in side.split()]
+        found = known_points(["C7", *names, "CLAV"])
+        expected = {i: prefix + p for i, p in enumerate(wanted.split(), 1) if p != "."}
+        assert found == {0: "C7", **expected, len(names) + 1: "CLAV"}
+    gait = known_points(["LWRA", "LWRB"])
+    assert gait == {0: "LFAradius", 1: "LFAulna"}
 
 
 def test_the_size_of_the_picture_without_the_files_word(movi):

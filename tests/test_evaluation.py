@@ -1,5 +1,6 @@
 """Scores of estimates whose errors are known, and evaluations that are stopped."""
 
+import time
 from dataclasses import replace as changed
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from mjx_msk.data.records import Records
 from mjx_msk.data.trial import Trial
 from mjx_msk.errors import MskError
 from mjx_msk.evaluation import run as running
-from mjx_msk.evaluation.methods import Kit, Outcome
-from mjx_msk.evaluation.run import Plan, evaluate, filmed, middle_frames
+from mjx_msk.evaluation.methods import METHODS, Kit, Outcome
+from mjx_msk.evaluation.run import Plan, evaluate, filmed, middle_frames, timed
 from mjx_msk.evaluation.scores import procrustes, scores
-from mjx_msk.evaluation.stance import event_errors_ms
+from mjx_msk.evaluation.stance import event_errors
 from mjx_msk.evaluation.table import lines, means, write_table
 from mjx_msk.evaluation.truth import Truth, truth_of
 from mjx_msk.fit.ground_forces import FootLoads
@@ -123,17 +124,62 @@ def test_a_similar_body_is_the_same_after_procrustes():
     assert procrustes(a, mirrored) > 0.3
 
 
-def test_stance_that_is_late_and_stance_that_is_missed(truth, right):
-    weight = float(np.sum(truth.model.mjx.body_mass)) * 9.81
-    force = np.zeros((20, 2, 3))
-    force[5:15, 0, 2] = force[8:18, 1, 2] = weight
-    late = np.zeros_like(force)
-    late[7:15, 0, 2] = weight
-    some = FootLoads(force, force, force)
-    real = truth._replace(loads=some, known=np.ones(20, bool), dt=0.02)
-    found = event_errors_ms(real, truth.model, some._replace(force=late))
-    assert found["stance_timing_ms"] == pytest.approx(20.0)  # 40 and 0
-    assert found["stance_missed_pct"] == pytest.approx(50.0)
+@pytest.fixture
+def stances(truth):
+    """Return scores by the frames of 60 (at 50 Hz) in which the right foot stands."""
+
+    def loads(spans: list[tuple[int, int]]) -> FootLoads:
+        force = np.zeros((60, 2, 3))
+        for start, stop in spans:
+            force[start:stop, 0, 2] = 10.0 * float(np.sum(truth.model.mjx.body_mass))
+        return FootLoads(force, force, force)
+
+    def score(real: list, found: list, known: slice = slice(None)) -> dict[str, float]:
+        flags = np.zeros(60, bool)
+        flags[known] = True
+        real_one = truth._replace(loads=loads(real), known=flags, dt=0.02)
+        return event_errors(real_one, truth.model, loads(found))
+
+    return score
+
+
+def test_stance_that_is_late_and_stance_that_is_missed(stances):
+    found = stances([(5, 25), (44, 54)], [(7, 25)])
+    assert found == {
+        "stance_timing_ms": pytest.approx(20.0),  # 40 and 0
+        "stance_missed_pct": pytest.approx(50.0),
+        "stance_false_pct": 0.0,
+    }
+    assert stances([], []) == {}
+    assert stances([(5, 25)], [(25, 58)])["stance_missed_pct"] == 100.0
+
+
+def test_stance_that_never_was(stances):
+    found = stances([(5, 25)], [(5, 25), (40, 44)])
+    assert found["stance_timing_ms"] == found["stance_missed_pct"] == 0.0
+    assert found["stance_false_pct"] == pytest.approx(50.0)
+    # one step seen as two: the gap begins and ends wrongly
+    assert stances([(5, 35)], [(5, 20), (22, 35)])["stance_false_pct"] == pytest.approx(50.0)
+    # somebody who stands: what is estimated beside no true event at all
+    assert stances([(0, 60)], [(0, 20), (40, 60)]) == {"stance_false_pct": 100.0}
+    # its true one may be before the clip, or where nothing is known
+    assert stances([(0, 60)], [(5, 60)]) == {}
+    assert stances([(0, 60)], [(0, 20), (40, 60)], slice(30, None)) == {}
+
+
+def test_compiling_is_not_timed(clip, weights, monkeypatch):
+    calls: list[int] = []
+
+    def slow_at_first(*_):
+        calls.append(1)
+        time.sleep(0.3 if len(calls) == 1 else 0.0)
+
+    monkeypatch.setitem(METHODS, "slow", slow_at_first)
+    kit = Kit(weights)
+    for count in (2, 3):
+        _, took = timed(kit, "slow", None, clip)
+        assert len(calls) == count
+        assert took < 0.3
 
 
 def test_a_motion_drifts_less_under_its_own_torques(truth, right):

@@ -21,7 +21,6 @@ from walking import (
     planted,
     seen_by,
     squat,
-    subject,
     walk,
 )
 
@@ -43,16 +42,6 @@ LEGS = tuple(
     for joint in ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle")
 )  # fmt: skip
 ANGLES = (*LEGS, "pelvis_list", "lumbar_bending", *(f"elbow_flex_{side}" for side in "rl"))
-
-
-@pytest.fixture(scope="module")
-def generic() -> Model:
-    return Model.from_spec(generic_spec())
-
-
-@pytest.fixture(scope="module")
-def body(generic) -> Body:
-    return Body(subject(), generic.layout.coordinate_names)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 import numpy as np
 import pytest
-from walking import MASS_KG, RATE_HZ, Body, filming, seen_by, squat, subject, walk
+from walking import MASS_KG, RATE_HZ, Body, filming, seen_by, squat, walk
 
 from mjx_msk.fit.loop import Followed, follow
 from mjx_msk.fit.seat import carried
@@ -19,16 +19,6 @@ LEGS = tuple(
     for joint in ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle")
 )  # fmt: skip
 WEIGHT_N = MASS_KG * 9.80665
-
-
-@pytest.fixture(scope="module")
-def generic() -> Model:
-    return Model.from_spec(generic_spec())
-
-
-@pytest.fixture(scope="module")
-def body(generic) -> Body:
-    return Body(subject(), generic.layout.coordinate_names)
 
 
 def followed(generic: Model, body: Body, q: np.ndarray, *, learned: bool) -> Followed:

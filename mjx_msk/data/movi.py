@@ -149,8 +149,7 @@ def _read(person: _Person, i: int, camera: str | None) -> Trial:
     move, where = _move(person.v3d), str(person.v3d)
     movements = _movements(person.v3d)
     first, end = _span(move, "flags120", i, where)
-    markers = _points(move["markerLocation"], move["markerName"], where)
-    joints = None
+    markers, joints = _points(*_worn(move), where), None
     if "virtualMarkerLocation" in move:
         names = move.get("virtualMarkerName", _VIRTUAL)
         joints = _cut(_points(move["virtualMarkerLocation"], names, where), first, end, where)
@@ -207,11 +206,30 @@ def _with_rotations(trial: Trial, path: Path, i: int, movement: str) -> Trial:
     )
 
 
+def _worn(move: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places (T, ...) and names of the markers that a person wears.
+
+    ``markerLocation`` may end with what ``virtualMarkerLocation`` has: joint centres, whose names
+    could be taken for those of markers.
+    """
+    location, names = _by_marker(move["markerLocation"]), np.atleast_1d(move["markerName"])
+    virtual = _by_marker(move.get("virtualMarkerLocation", ()))
+    worn = slice(None)
+    if virtual.size and np.array_equal(location[:, -virtual.shape[1] :], virtual, equal_nan=True):
+        worn = slice(location.shape[1] - virtual.shape[1])
+    return location[:, worn], names[worn]
+
+
+def _by_marker(location: Any) -> np.ndarray:
+    """Return positions as (T, m, 3), which may be stored flat."""
+    positions = np.array(location, dtype=float)
+    return positions.reshape(len(positions), -1, 3) if positions.size else positions
+
+
 def _points(location: Any, names: Any, where: str) -> Markers:
     """Return marker positions of a whole recording; mm become m, zeros are missing."""
     labels = tuple(str(_only(name)).strip() for name in np.atleast_1d(names))
-    positions = np.array(location, dtype=float)
-    positions = positions.reshape(len(positions), -1, 3) if positions.size else positions
+    positions = _by_marker(location)
     if positions.ndim != 3 or positions.shape[1] != len(labels):
         raise MskError(
             f"{len(labels)} markers are named, but the positions have the shape "

@@ -51,6 +51,8 @@ class Kit:
         folder = asset(SUMS).parent if weights is None else weights
         #: of the weights, as text
         self.identity = " ".join(file_sha256(folder / name) for name in FILES)
+        #: methods whose programs are compiled
+        self.warm: set[str] = set()
 
     def person(self, base: float, log_segments: np.ndarray, mass_kg: float) -> Model:
         """Return somebody's model."""

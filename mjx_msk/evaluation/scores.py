@@ -8,7 +8,7 @@ compared as they are.
 import numpy as np
 
 from mjx_msk.evaluation.methods import Outcome
-from mjx_msk.evaluation.stance import event_errors_ms, slip_mm
+from mjx_msk.evaluation.stance import event_errors, slip_mm
 from mjx_msk.evaluation.truth import Truth
 from mjx_msk.fit.drift import drift
 from mjx_msk.fit.kinetics import joint_forces
@@ -135,7 +135,7 @@ def _kinetic(truth: Truth, found: Outcome, turn: np.ndarray, movable: np.ndarray
         theirs = truth.loads.cop - sole_middles(truth.model, truth.q)
         off = np.linalg.norm((ours - theirs)[..., :2], axis=-1)
         result["cop_mm"] = 1e3 * float(off[pressed].mean())
-    result |= event_errors_ms(truth, found.model, found.loads)
+    result |= event_errors(truth, found.model, found.loads)
     names = truth.model.layout.coordinate_names
     legs = [i for i in movable if names[i][:-2] in LEGS]
     wrong = np.abs(found.tau - truth.tau)[known]

@@ -21,29 +21,52 @@ def standing(model: Model, loads: FootLoads) -> np.ndarray:
     return loads.force[..., 2] > STANDING_BW * weight
 
 
-def event_errors_ms(truth: Truth, model: Model, loads: FootLoads) -> dict[str, float]:
-    """Return how far touchdowns and lift-offs are from the true ones, ms, and how many are missed.
+def event_errors(truth: Truth, model: Model, loads: FootLoads) -> dict[str, float]:
+    """Return how well touchdowns and lift-offs are timed (ms), missed and made up (%).
 
-    Empty where the truth has none.
+    Each true event is timed by the nearest estimated one of its foot and kind; without one within
+    0.25 s it is missed. An estimated event that no true one is timed by is false; it is judged
+    where all that could be its true one is known. What there is none of is left out.
     """
-    errors, count = [], 0
-    true, found = standing(truth.model, truth.loads), standing(model, loads)
-    for foot in (0, 1):
-        change, own = (np.diff(x[:, foot].astype(int)) for x in (true, found))
-        for kind in (1, -1):
-            candidates = np.flatnonzero(own == kind)
-            for at in np.flatnonzero(change == kind):
-                if not truth.known[max(at - 1, 0) : at + 3].all():
-                    continue
-                count += 1
-                gap = np.abs(candidates - at).min() * truth.dt if len(candidates) else np.inf
-                if gap <= _SAME_S:
-                    errors.append(gap)
-    if not count:
-        return {}
-    missed = 100.0 * (1.0 - len(errors) / count)
-    timing = {"stance_timing_ms": 1e3 * float(np.mean(errors))} if errors else {}
-    return timing | {"stance_missed_pct": missed}
+    gaps, real, judged, false = [], 0, 0, 0
+    reach = int(_SAME_S / truth.dt + 1e-6)
+    true, found = (
+        np.diff(standing(*x).astype(int), axis=0)
+        for x in ((truth.model, truth.loads), (model, loads))
+    )
+    for foot, kind in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        events, own = (np.flatnonzero(x[:, foot] == kind).tolist() for x in (true, found))
+        events = [at for at in events if _known(truth, at, 0)]
+        apart, used = _paired(events, own, reach)
+        gaps += apart
+        real += len(events)
+        judged += sum(at in used or _known(truth, at, reach) for at in own)
+        false += sum(at not in used and _known(truth, at, reach) for at in own)
+    result = {"stance_timing_ms": 1e3 * truth.dt * float(np.mean(gaps))} if gaps else {}
+    if real:
+        result["stance_missed_pct"] = 100.0 * (1.0 - len(gaps) / real)
+    if judged:
+        result["stance_false_pct"] = 100.0 * false / judged
+    return result
+
+
+def _known(truth: Truth, at: int, reach: int) -> bool:
+    """Return whether forces are known where events within ``reach`` of frame ``at`` would be."""
+    first, end = at - reach - 1, at + reach + 3
+    if reach and (first < 0 or end > len(truth.known)):  # the clip may hide the true one
+        return False
+    return bool(truth.known[max(first, 0) : end].all())
+
+
+def _paired(events: list[int], own: list[int], reach: int) -> tuple[list[int], set[int]]:
+    """Return how far the nearest of ``own`` are from ``events``, and which these are (frames)."""
+    gaps, used = [], set()
+    for at in events if len(own) else ():
+        nearest = min(own, key=lambda other: abs(other - at))
+        if abs(nearest - at) <= reach:
+            gaps.append(abs(nearest - at))
+            used.add(nearest)
+    return gaps, used
 
 
 def slip_mm(model: Model, q: np.ndarray, loads: FootLoads, dt: float) -> float:

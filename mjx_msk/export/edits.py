@@ -159,8 +159,10 @@ def resampled(take: Take, rate_hz: float) -> Take:
 
     Coordinates go through their values, velocities and accelerations at the frames (quintic
     Hermite), forces and all else on straight lines, contact to the nearest frame, and a foot's
-    forces as well where it touches down or lifts off. Raises ``MskError`` for a rate that nothing
-    is played at.
+    forces as well where it touches down or lifts off. Unlike ``report.playback.sampled``, speeds
+    and accelerations stay the derivatives of the coordinates, and what follows from these is
+    computed by the model: others will differentiate and simulate the file. Raises ``MskError`` for
+    a rate that nothing is played at.
     """
     if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
         raise MskError(

@@ -240,7 +240,11 @@ def side_rgba(side: str) -> np.ndarray:
 
 
 def sampled(motion: Motion, times: np.ndarray) -> Motion:
-    """Return the motion at other times (T,) s; before its start and after its end it stands."""
+    """Return the motion at other times (T,) s; before its start and after its end it stands.
+
+    Unlike ``export.edits.resampled`` it needs no model and computes nothing anew: at the frames'
+    own times it is what was estimated, between them good enough to look at.
+    """
     times = np.clip(times, motion.time[0], motion.time[-1])
     nearest = np.abs(motion.time[:, None] - times[None]).argmin(axis=0)
     arrays = motion.arrays()

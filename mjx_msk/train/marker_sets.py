@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 #: Marker of the default model, without its side -> other names of the same point, without theirs:
-#: those of OpenCap, Plug-in Gait and its relatives at CMU, and of a few laboratories.
+#: those of OpenCap, Plug-in Gait and its relatives at CMU, and of a few laboratories. The inner and
+#: the outer wrist (IWR, OWR) are missing: which is the thumb's, laboratories do not agree on.
 _POINTS = {
     "ASI": ("asis", "fwt"),
     "PSI": ("psis", "bwt"),
@@ -18,7 +19,7 @@ _POINTS = {
     "ASH": ("fsh",),
     "PSH": ("bsh",),
     "LEL": ("elbowlat", "elbow", "elb", "lee"),
-    "MEL": ("elbowmed", "melbow", "iel", "mee"),
+    "MEL": ("elbowmed", "melbow", "iel", "elbin", "mee"),
     "FAradius": ("wristradius", "wra", "wristlat", "lw"),
     "FAulna": ("wristulna", "wrb", "wristmed", "mw"),
 }

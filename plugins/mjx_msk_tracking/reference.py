@@ -90,7 +90,9 @@ class Reference:
         """Return ``qpos`` and ``qvel`` (..., nq) at times (...) s.
 
         Cubic Hermite interpolation of the independent joints; the tied ones follow them. Before
-        the start and after the end the motion stands still there, unless it loops.
+        the start and after the end the motion stands still there, unless it loops. A simulation
+        asks for this at every step, in numpy or inside JAX, which mjx-msk's samplers of whole
+        motions are not made for; speeds are the slope of places, and accelerations nobody asks for.
         """
         turns, i, h, s = self._place(time)
         take = partial(namespace(i).take, axis=0)
