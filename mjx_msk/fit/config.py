@@ -21,10 +21,10 @@ class FitConfig:
     """Rate at which landmark errors are independent; faster footage adds no more information."""
     proposal_rate_hz: float = 30.0
     """Rate at which what the networks say counts anew."""
-    proposal_usual_deg: float = 13.0
-    """Mean standard deviation that they state of joints in motions like those they learned from.
-    Where they are less sure, their errors last longer than a frame: their standard deviations are
-    stretched by the square of the ratio."""
+    proposal_usual_deg: float = 9.0
+    """Mean standard deviation of joints up to which they are taken at their word (they state 8 to
+    12 of motions like those they learned from). Where they are less sure, their errors last longer
+    than a frame: their standard deviations are stretched by the square of the ratio."""
     proposal_robust_scale: float = 1.0
     """What they say loses weight beyond this many standard deviations (Cauchy)."""
     robust_scale: float = 2.0
