@@ -70,7 +70,7 @@ def python(code: str, *arguments: str) -> str:
 
 
 def test_the_hidden_are_the_extras_and_not_the_core(extras):
-    assert {"pytest", "gymnasium", "h5py", "pygltflib", "pyarrow", "dm_env"} <= extras
+    assert {"pytest", "gymnasium", "h5py", "pygltflib", "pyarrow"} <= extras
     assert not extras & {"jax", "mujoco", "flax", "cv2", "mediapipe", "mjx_msk"}
     assert {"mjx_msk_gym", "mjx_msk_tracking"} <= PLUGINS
     code = HIDE + "import pytest"

@@ -19,9 +19,9 @@ class FitConfig:
     """Error of a measured marker (skin motion and placement), m."""
     observation_rate_hz: float = 15.0
     """Rate at which landmark errors are independent; faster footage adds no more information."""
-    proposal_rate_hz: float = 30.0
+    proposal_rate_hz: float = 15.0
     """Rate at which what the networks say counts anew."""
-    proposal_usual_deg: float = 9.0
+    proposal_usual_deg: float = 11.0
     """Mean standard deviation of joints up to which they are taken at their word (they state 8 to
     12 of motions like those they learned from). Where they are less sure, their errors last longer
     than a frame: their standard deviations are stretched by the square of the ratio."""
