@@ -119,7 +119,9 @@ def test_estimates_are_compared_and_served_to_a_browser(tmp_path):
 
 def run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(map(str, [FOLDER.parent, FOLDER.parent / "plugins"]))
-    environment = os.environ | {"PYTHONPATH": path, "MUJOCO_GL": "osmesa"}
+    # what this process draws with is not for others
+    environment = {k: v for k, v in os.environ.items() if k != "PYOPENGL_PLATFORM"}
+    environment |= {"PYTHONPATH": path, "MUJOCO_GL": "osmesa"}
     if "--help" in arguments:
         environment["MUJOCO_GL"] = "disabled"
     command = [sys.executable, str(FOLDER / name), *arguments]

@@ -7,6 +7,7 @@ inside a training step, under ``jit`` and ``vmap``.
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mjx_msk.data.landmark_tree import COUNTERPART
@@ -51,6 +52,8 @@ def mirrored(model: Model, clip: ClipArrays) -> ClipArrays:
     """Return the clip in a mirror that stands in the world's x-z plane: left becomes right."""
     source, sign = mirror_table(model.layout.coordinate_names)
     feet = slice(None, None, -1)
+    # JAX keeps one type for an array that it has seen, with x64 on and off
+    mirror = jnp.asarray(MIRROR, clip.q.dtype)
 
     def coordinates(values: jax.Array) -> jax.Array:
         return values[..., source] * sign
@@ -60,9 +63,9 @@ def mirrored(model: Model, clip: ClipArrays) -> ClipArrays:
         qd=coordinates(clip.qd),
         qdd=coordinates(clip.qdd),
         tau=coordinates(clip.tau),
-        foot_force=clip.foot_force[:, feet] * MIRROR,
-        foot_cop=clip.foot_cop[:, feet] * MIRROR,
-        foot_moment=clip.foot_moment[:, feet] * -MIRROR,
+        foot_force=clip.foot_force[:, feet] * mirror,
+        foot_cop=clip.foot_cop[:, feet] * mirror,
+        foot_moment=clip.foot_moment[:, feet] * -mirror,
         contact=clip.contact[:, feet],
-        landmarks=clip.landmarks[:, COUNTERPART] * MIRROR,
+        landmarks=clip.landmarks[:, COUNTERPART] * mirror,
     )
