@@ -3,7 +3,8 @@
     python benchmarks/ablations.py RECORDS DATA -o OUT [--steps 600] [--parts PART ...]
 
 RECORDS are those of docs/records.md, DATA the folder that they were made from. All trainings are as
-long as the one that they are compared with: that of the shipped weights, or one of ``--steps``. The
+long as the one that they are compared with: that of the shipped weights, or one of ``--steps``; the
+second part of the inverse kinematics' training is left out, so that its parts need ``--steps``. The
 middle 3 s of every clip of the people of validation are seen by the first virtual camera. Goes on
 where it was stopped.
 """

@@ -10,7 +10,7 @@ import platformdirs
 with contextlib.redirect_stdout(io.StringIO()):  # MJX announces that the optional Warp is absent
     from mujoco import mjx as mjx
 
-# A GPU would multiply float32 matrices in TensorFloat-32, with relative errors of 1e-3.
+# A GPU may multiply float32 matrices in TensorFloat-32, with relative errors of 1e-3.
 if jax.config.values["jax_default_matmul_precision"] is None:
     jax.config.update("jax_default_matmul_precision", "float32")
 
